@@ -1,0 +1,1 @@
+"""greenbridge's tests: one file per module, and the programs `stdlib` and `benchmarks`."""

@@ -1,0 +1,116 @@
+"""What every test shares: the two event loops, and fresh interpreters for patching.
+
+An `async def` test runs twice, on uvloop and on stock asyncio. A plain test that
+starts its own loop takes the `loop_factory` fixture and so runs twice as well.
+Patching changes the whole process, so such tests run code in `fresh_python`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+if sys.platform != "win32":
+    import uvloop
+
+    LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
+        "uvloop": uvloop.new_event_loop,
+        "asyncio": asyncio.new_event_loop,
+    }
+else:
+    LOOPS = {"asyncio": asyncio.new_event_loop}
+
+ROOT = Path(__file__).resolve().parent.parent
+#: Seconds that a fresh interpreter may take; a guess, far above what any of them needs.
+FRESH_TIMEOUT = 60.0
+
+
+def _with_green_tasks(
+    factory: Callable[[], asyncio.AbstractEventLoop],
+) -> Callable[[], asyncio.AbstractEventLoop]:
+    def make() -> asyncio.AbstractEventLoop:
+        import greenbridge
+
+        loop = factory()
+        greenbridge.install(loop)
+        return loop
+
+    return make
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run each async test on every loop, with green Tasks where it is marked so."""
+    if item.get_closest_marker("green_tasks") is None:
+        return LOOPS
+    return {name: _with_green_tasks(factory) for name, factory in LOOPS.items()}
+
+
+@pytest.fixture(params=list(LOOPS))
+def loop_factory(request: pytest.FixtureRequest) -> Callable[[], asyncio.AbstractEventLoop]:
+    """Make a new event loop; the test runs once for each kind."""
+    return LOOPS[request.param]
+
+
+class FreshPython(Protocol):
+    """Run *code* in a new interpreter and give its result; see `fresh_python`."""
+
+    def __call__(
+        self,
+        code: str,
+        *args: str,
+        options: tuple[str, ...] = ...,
+        env: Mapping[str, str] | None = ...,
+        input: str | None = ...,
+        check: bool = ...,
+        timeout: float = ...,
+    ) -> subprocess.CompletedProcess[str]: ...
+
+
+@pytest.fixture
+def fresh_python(tmp_path: Path) -> FreshPython:
+    """Run code in a new interpreter with warnings as errors, in a folder of its own.
+
+    With *check* (the default) an exit code other than 0 fails the test and shows
+    both outputs. *timeout* is in seconds.
+    """
+
+    def run(
+        code: str,
+        *args: str,
+        options: tuple[str, ...] = (),
+        env: Mapping[str, str] | None = None,
+        input: str | None = None,
+        check: bool = True,
+        timeout: float = FRESH_TIMEOUT,
+    ) -> subprocess.CompletedProcess[str]:
+        path = os.pathsep.join(p for p in (str(ROOT), os.environ.get("PYTHONPATH")) if p)
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-X", "faulthandler", *options, "-c", code, *args],
+            capture_output=True,
+            text=True,
+            input=input,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": path, **(env or {})},
+            timeout=timeout,
+            check=False,
+        )
+        if check and done.returncode != 0:
+            pytest.fail(
+                f"exit code {done.returncode} of:\n{code}\n"
+                f"--- stdout\n{done.stdout}\n--- stderr\n{done.stderr}",
+                pytrace=False,
+            )
+        return done
+
+    return run
