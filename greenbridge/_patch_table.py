@@ -1,0 +1,115 @@
+"""What a patch table is made of, and which tables and rows there are.
+
+Data only: reading a table imports neither a green nor a stdlib module, so the engine,
+the report and the documentation page all read the same rows on any machine.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, final
+
+from ._errors import UnknownPatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """One row: replace a name with the object at *to*."""
+
+    to: str  # "package.module:attribute"; resolved only when it is applied
+    note: str = ""  # what is different afterwards, one line for the documentation
+    also: tuple[str, ...] = ()  # "module:name" places that hold the same original
+    part: str = ""  # a name of its own for a group of rows of the table, as "dns"
+    add: bool = False  # in a class: the name need not exist before
+    since: tuple[int, int] = (3, 10)  # first Python that has the name
+    until: tuple[int, int] = (99, 0)  # first Python that lacks it
+    platforms: tuple[str, ...] = ()  # beginnings of sys.platform, or "!win32"; () is all
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """One row: a public callable that stays the stdlib's own, and why."""
+
+    reason: str
+    since: tuple[int, int] = (3, 10)
+    until: tuple[int, int] = (99, 0)
+    platforms: tuple[str, ...] = ()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Everything that is done to one stdlib module, what is left alone, and why."""
+
+    module: str
+    replace: Mapping[str, Patch]  # "name" or "Class.name" -> what takes its place
+    keep: Mapping[str, Keep] = field(default_factory=dict)
+    after: tuple[str, ...] = ()  # modules whose tables go first
+    holders: Mapping[str, str] = field(default_factory=dict)  # "module:name" that may stay -> why
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """The names of the groups of rows that can be chosen on their own."""
+        return frozenset(row.part for row in self.replace.values() if row.part)
+
+
+def fits(row: Patch | Keep, python: tuple[int, int], platform: str) -> bool:
+    """Whether *row* is about this version and ``sys.platform``."""
+    if not row.since <= python < row.until:
+        return False
+    return not row.platforms or any(
+        not platform.startswith(p[1:]) if p[0] == "!" else platform.startswith(p)
+        for p in row.platforms
+    )
+
+
+def ordered(tables: Iterable[Table]) -> list[Table]:
+    by_name = {table.module: table for table in tables}
+    done: dict[str, Table] = {}
+
+    def visit(table: Table, path: tuple[str, ...]) -> None:
+        if table.module in path:
+            chain = " -> ".join((*path, table.module))
+            raise ValueError(f"patch tables wait for each other: {chain}")
+        for name in table.after:
+            if name in by_name and name not in done:
+                visit(by_name[name], (*path, table.module))
+        done.setdefault(table.module, table)
+
+    for table in by_name.values():
+        visit(table, ())
+    return list(done.values())
+
+
+def load_tables() -> tuple[Table, ...]:
+    """Every table of ``greenbridge.patches``. Imports data only: no green, no stdlib module."""
+    names = importlib.import_module("greenbridge.patches").NAMES
+    return tuple(importlib.import_module(f"greenbridge.patches.{n}").TABLE for n in names)
+
+
+def check_names(
+    argument: str, names: Iterable[str] | None, known: frozenset[str]
+) -> frozenset[str]:
+    if isinstance(names, str):
+        raise TypeError(
+            f"{argument}= takes a collection of names, not the string {names!r}; "
+            f"write {argument}={{{names!r}}}"
+        )
+    wanted = frozenset(names or ())
+    unknown = sorted(repr(name) for name in wanted - known)
+    if unknown:
+        import difflib  # only for the message
+
+        close = {c for u in unknown for c in difflib.get_close_matches(u[1:-1], sorted(known))}
+        hint = f" Did you mean {' or '.join(repr(c) for c in sorted(close))}?" if close else ""
+        raise UnknownPatchError(
+            f"there is no patch named {', '.join(unknown)}, and nothing was patched.{hint} "
+            f"The names are: {', '.join(sorted(known))}."
+        )
+    return wanted
