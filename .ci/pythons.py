@@ -259,11 +259,15 @@ def main(argv: list[str]) -> int:
     found, missing = find(args.versions, args.cache / "newer-pythons")
     for series in args.versions:
         python = found.get(series)
-        print(f"{series:6}", python.executable + " " + python.version if python else "-", flush=True)
+        print(
+            f"{series:6}", python.executable + " " + python.version if python else "-", flush=True
+        )
     if args.list:
         return 0
     runner = Runner(args.work, args.options)
-    results = [Result(s, suite, "not run", why) for s, why in missing.items() for suite in args.suites]
+    results = [
+        Result(s, suite, "not run", why) for s, why in missing.items() for suite in args.suites
+    ]
     # Longest first, and neighbours on different Pythons, so that two workers finish together.
     jobs = [(python, suite) for suite in reversed(args.suites) for python in found.values()]
     for python, suite in jobs:
