@@ -61,8 +61,15 @@ class Record:
     _holder: Any
     _prior: Any  # the raw value in the holder's __dict__, or _ABSENT
 
-    def _now(self) -> Any:
-        return vars(self._holder).get(self.name.rpartition(".")[2], _ABSENT)
+    @property
+    def now(self) -> Any:
+        """What stands in the place right now; None if it is gone."""
+        return vars(self._holder).get(self.name.rpartition(".")[2])
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the green still stands where the engine put it."""
+        return self.now is self.green
 
     def _put_back(self) -> None:
         attribute = self.name.rpartition(".")[2]
@@ -235,12 +242,10 @@ def _undo(records: Iterable[Record]) -> None:
     with _lock:
         mine = [r for r in records if _live.get((r.module, r.name)) is r]
         for record in mine:
-            now = record._now()
-            if now is not record.green:
-                stands = "gone" if now is _ABSENT else f"now {now!r}"
+            if not record.is_in_place:
                 raise PatchConflictError(
-                    f"{record.module}.{record.name} is {stands}, not the {record.green!r} that "
-                    "greenbridge put there: something patched it afterwards. Nothing was restored; "
+                    f"{record.module}.{record.name} is now {record.now!r}, not {record.green!r} as "
+                    "greenbridge left it: something patched it afterwards. Nothing was restored; "
                     "undo that patch first, then restore again."
                 )
         for record in reversed(mine):

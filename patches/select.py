@@ -5,31 +5,29 @@ from greenbridge._patching import Keep, Patch, Table
 TABLE = Table(
     module="select",
     replace={
-        "select": Patch(
-            "greenbridge.green.select:select",
-            "waits on the hub",
-            also=("selectors:SelectSelector._select",),
-        ),
+        "select": Patch("greenbridge.green.select:select", "parks on the hub"),
         "poll": Patch(
             "greenbridge.green.select:poll",
-            "its poll() waits on the hub",
-            also=("selectors:PollSelector._selector_cls",),
+            "an object whose poll() parks on the hub",
             platforms=("!win32",),
         ),
         "epoll": Patch(
             "greenbridge.green.select:epoll",
-            "its poll() waits on the hub, for the epoll descriptor itself",
-            also=("selectors:EpollSelector._selector_cls",),
+            "an object whose poll() parks until the epoll descriptor itself is readable",
             platforms=("linux",),
         ),
     },
     keep={
-        "devpoll": Keep("not cooperative yet: use select or poll", platforms=("sunos",)),
+        "devpoll": Keep("blocks: use select or poll", platforms=("sunos",)),
         "error": Keep("an exception"),
         "kevent": Keep("a record type", platforms=("darwin", "freebsd", "netbsd", "openbsd")),
         "kqueue": Keep(
-            "not cooperative yet: use select or poll",
-            platforms=("darwin", "freebsd", "netbsd", "openbsd"),
+            "blocks: use select or poll", platforms=("darwin", "freebsd", "netbsd", "openbsd")
         ),
+    },
+    holders={
+        "selectors:EpollSelector._selector_cls": "the table of selectors replaces select()",
+        "selectors:PollSelector._selector_cls": "the table of selectors replaces select()",
+        "selectors:SelectSelector._select": "the table of selectors replaces select()",
     },
 )

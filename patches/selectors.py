@@ -1,22 +1,43 @@
-"""selectors: its classes take what they wait with from ``select``, by rows of that table."""
+"""selectors: the methods that wait, in the classes themselves.
 
-from greenbridge._patching import Keep, Table
+So selectors that exist, subclasses, and modules that imported a class earlier are green too.
+"""
+
+from greenbridge._patching import Keep, Patch, Table
 
 TABLE = Table(
     module="selectors",
-    replace={},
+    replace={
+        "EpollSelector.close": Patch(
+            "greenbridge.green.selectors:close_epoll",
+            "wakes who waits for the selector, with EBADF",
+            platforms=("linux",),
+        ),
+        "EpollSelector.select": Patch(
+            "greenbridge.green.selectors:select_epoll",
+            "parks until the epoll descriptor itself is readable",
+            platforms=("linux",),
+        ),
+        "PollSelector.select": Patch(
+            "greenbridge.green.selectors:select_poll", "parks on the hub", platforms=("!win32",)
+        ),
+        "SelectSelector.select": Patch(
+            "greenbridge.green.selectors:select_select", "parks on the hub"
+        ),
+    },
     keep={
         "ABCMeta": Keep("an import of the module"),
         "BaseSelector": Keep("abstract"),
         "DefaultSelector": Keep("one of the classes of this module"),
-        "DevpollSelector": Keep("not cooperative yet", platforms=("sunos",)),
-        "EpollSelector": Keep("waits with select.epoll, which is green", platforms=("linux",)),
+        "DevpollSelector": Keep("blocks: use SelectSelector or PollSelector", platforms=("sunos",)),
+        "EpollSelector": Keep("its methods are replaced", platforms=("linux",)),
         "KqueueSelector": Keep(
-            "not cooperative yet", platforms=("darwin", "freebsd", "netbsd", "openbsd")
+            "blocks: use SelectSelector or PollSelector",
+            platforms=("darwin", "freebsd", "netbsd", "openbsd"),
         ),
         "Mapping": Keep("an import of the module"),
-        "PollSelector": Keep("waits with select.poll, which is green", platforms=("!win32",)),
-        "SelectSelector": Keep("waits with select.select, which is green"),
+        "PollSelector": Keep("its methods are replaced", platforms=("!win32",)),
+        "SelectSelector": Keep("its methods are replaced"),
         "SelectorKey": Keep("a record type"),
         "abstractmethod": Keep("an import of the module"),
         "namedtuple": Keep("an import of the module"),
