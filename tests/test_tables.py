@@ -1,0 +1,196 @@
+"""The patch tables against the Python that runs the tests: nothing forgotten, nothing stale."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import greenbridge.patches
+from greenbridge._patch_table import Keep, Patch, Table, fits, load_tables
+
+from .conftest import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TABLES = {table.module: table for table in load_tables()}
+
+# C functions that do not tell their signature, on 3.10 at least: as the documentation has it.
+DOCUMENTED: dict[str, str] = {
+    "select.epoll": "(sizehint=-1, flags=0)",
+    "socket.close": "(fd, /)",
+    "socket.gethostbyaddr": "(ip_address, /)",
+    "socket.gethostbyname": "(hostname, /)",
+    "socket.gethostbyname_ex": "(hostname, /)",
+    "socket.getnameinfo": "(sockaddr, flags, /)",
+    "time.sleep": "(seconds, /)",
+}
+
+# Stand-ins for a class that are no subclass of it: "module.name" -> reason.
+NO_SUBCLASS: dict[str, str] = {"select.epoll": "the type does not allow subclasses"}
+
+
+def rows(table: Table) -> Iterator[tuple[str, Patch | Keep]]:
+    """The rows of *table* that are for this Python and platform."""
+    for name, row in (*table.replace.items(), *table.keep.items()):
+        if fits(row, sys.version_info[:2], sys.platform):
+            yield name, row
+
+
+def find(module: str, name: str) -> Any:
+    """What stands under a dotted *name*."""
+    found: Any = importlib.import_module(module)
+    for step in name.split("."):
+        found = getattr(found, step)
+    return found
+
+
+def replaced() -> list[Any]:
+    """Every row that replaces something here, as (module, name, row)."""
+    return [
+        pytest.param(table.module, name, row, id=f"{table.module}.{name}")
+        for table in TABLES.values()
+        for name, row in rows(table)
+        if isinstance(row, Patch)
+    ]
+
+
+def test_the_list_of_tables_is_the_folder() -> None:
+    assert list(greenbridge.patches.NAMES) == sorted(greenbridge.patches.NAMES)
+    found = {m.name for m in pkgutil.iter_modules(greenbridge.patches.__path__)}
+    assert set(greenbridge.patches.NAMES) == found
+
+
+@pytest.mark.parametrize("module", TABLES)
+def test_every_public_callable_is_replaced_or_kept(module: str) -> None:
+    public = vars(importlib.import_module(module))
+    callables = {n for n, value in public.items() if not n.startswith("_") and callable(value)}
+    assert callables - {name for name, _ in rows(TABLES[module])} == set()
+
+
+@pytest.mark.parametrize("module", TABLES)
+def test_every_row_is_about_a_name_that_exists(module: str) -> None:
+    table = TABLES[module]
+    for name, row in rows(table):
+        if not (isinstance(row, Patch) and row.add):
+            assert find(module, name) is not None, f"{module}.{name} is stale"
+    for place in table.holders:
+        find(*place.split(":"))
+
+
+@pytest.mark.parametrize("module", TABLES)
+def test_rows_outside_their_bounds_are_about_names_that_do_not_exist(module: str) -> None:
+    table = TABLES[module]
+    here = dict(rows(table))
+    for name, row in (*table.replace.items(), *table.keep.items()):
+        if name not in here and (row.since, row.until) != ((3, 10), (99, 0)):
+            assert not hasattr(importlib.import_module(module), name), f"bounds of {module}.{name}"
+
+
+@pytest.mark.parametrize("module", TABLES)
+def test_a_table_is_complete_and_explained(module: str) -> None:
+    table = TABLES[module]
+    assert not set(table.replace) & set(table.keep), "a name is replaced or kept, not both"
+    assert set(table.after) <= set(TABLES), "it waits for a table that does not exist"
+    assert not table.parts & set(TABLES), "a part has the name of a table"
+    for name, row in table.replace.items():
+        assert row.note, f"{name} does not say what it changes"
+        assert row.to.startswith("greenbridge.green."), f"{name} is replaced from elsewhere"
+    for name, kept in table.keep.items():
+        assert kept.reason, f"{name} is kept without a reason"
+    for name, reason in table.holders.items():
+        assert reason, f"{name} may hold an original without a reason"
+    assert list(table.keep) == sorted(table.keep), "rows are sorted"
+
+
+@pytest.mark.parametrize("name", greenbridge.patches.NAMES)
+def test_a_table_is_data(name: str) -> None:
+    """A docstring, one import of the row types, one literal: no code."""
+    tree = ast.parse((ROOT / "patches" / f"{name}.py").read_text(encoding="utf-8"))
+    docstring, imported, table = tree.body
+    assert isinstance(docstring, ast.Expr)
+    assert isinstance(imported, ast.ImportFrom)
+    assert imported.module == "greenbridge._patching"
+    assert isinstance(table, ast.Assign)
+    for node in ast.walk(table):
+        allowed = (
+            ast.Assign, ast.Call, ast.Constant, ast.Dict, ast.Load, ast.Name, ast.Store,
+            ast.Tuple, ast.keyword,
+        )  # fmt: skip
+        assert isinstance(node, allowed), ast.dump(node)
+        if isinstance(node, ast.Name):
+            assert node.id in {"Keep", "Patch", "TABLE", "Table"}
+
+
+@pytest.mark.parametrize(("module", "name", "row"), replaced())
+def test_the_aliases_of_a_row_hold_its_original(module: str, name: str, row: Patch) -> None:
+    original = find(module, name)
+    for place in row.also:
+        found = find(*place.split(":"))
+        assert getattr(found, "__func__", found) is original, f"{place} is not {module}.{name}"
+
+
+@pytest.mark.parametrize(("module", "name", "row"), replaced())
+def test_a_stand_in_has_the_signature_of_its_original(module: str, name: str, row: Patch) -> None:
+    """Same names, kinds and defaults, so that every call that is legal there is legal here."""
+    green, original = find(*row.to.split(":")), find(module, name)
+    try:
+        expected = shape(inspect.signature(original))
+    except ValueError:  # a C function that does not tell
+        expected = DOCUMENTED[f"{module}.{name}"]
+    found = shape(inspect.signature(green))
+    assert positional(found) == positional(expected)
+
+
+def shape(signature: inspect.Signature) -> str:
+    """*signature* without its annotations."""
+    bare = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
+    return str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty))
+
+
+def positional(signature: str) -> str:
+    """*signature* without the names of positional-only parameters, which nobody can use."""
+    before, slash, after = signature.rpartition(", /")
+    return re.sub(r"[a-z_]+(?=[,=]|$)", "_", before) + slash + after
+
+
+@pytest.mark.parametrize(("module", "name", "row"), replaced())
+def test_a_stand_in_for_a_class_is_a_subclass(module: str, name: str, row: Patch) -> None:
+    green, original = find(*row.to.split(":")), find(module, name)
+    if isinstance(original, type):
+        real = isinstance(green, type) and original in green.__mro__
+        assert real != (f"{module}.{name}" in NO_SUBCLASS)
+        assert (green.__name__, green.__qualname__) == (original.__name__, original.__qualname__)
+    else:
+        assert callable(green) == callable(original)
+
+
+def test_every_stand_in_is_used_by_a_row() -> None:
+    used = {row.to for table in TABLES.values() for row in table.replace.values()}
+    package = importlib.import_module("greenbridge.green")
+    for found in pkgutil.iter_modules(package.__path__):
+        if not found.name.startswith("_"):
+            module = importlib.import_module(f"greenbridge.green.{found.name}")
+            assert {f"{module.__name__}:{name}" for name in module.__all__} <= used
+
+
+def test_the_exceptions_are_about_rows_that_exist() -> None:
+    names = {f"{t.module}.{name}" for t in TABLES.values() for name in t.replace}
+    assert set(DOCUMENTED) <= names
+    assert set(NO_SUBCLASS) <= names
+
+
+def test_the_documentation_page_is_rendered_from_the_tables() -> None:
+    program = ROOT / "docs" / "render_patches.py"
+    done = subprocess.run(
+        [sys.executable, program, "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
