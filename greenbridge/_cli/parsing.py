@@ -1,0 +1,226 @@
+"""What the words after ``python -m greenbridge`` mean.
+
+``run`` takes a program and *its* arguments, which are nobody else's business: the words
+are cut where the program begins, as ``python`` does it, and argparse sees only what
+stands before. So ``script.py --loop`` is the script's own ``--loop``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PROG: Final = "python -m greenbridge"
+_COMMANDS: Final = ("run", "patches", "demo")
+_TAKES_A_VALUE: Final = ("--only", "--exclude", "--loop")
+
+_RUN_USAGE: Final = f"""\
+{PROG} [run] [options] script.py [args ...]
+       {PROG} [run] [options] -m module [args ...]
+       {PROG} [run] [options] -c code [args ...]
+       {PROG} [run] [options] - [args ...]"""
+
+_DESCRIPTION: Final = """\
+Run a blocking Python program, unmodified, on an event loop: the standard library is
+patched, then the program is run as python itself would run it."""
+
+_EPILOG: Final = f"""\
+A program is a script, a folder or zip file with a __main__.py, -m module, -c code, or -
+for what comes from stdin. "run" may be left out, unless the script is called like a
+command: {PROG} ./demo. Options of the interpreter (-X, -W, -O, -u ...) go before
+-m greenbridge."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What to run: where it comes from, its name or text, and its arguments."""
+
+    kind: Literal["path", "module", "code", "stdin"]
+    target: str
+    args: tuple[str, ...] = ()
+
+
+def split(words: Sequence[str]) -> tuple[list[str], Program | None]:
+    """Cut *words* where the program begins: our options before, the program and its arguments.
+
+    The program is None if none is named. ``-m`` or ``-c`` as the last word stays among the
+    options, for argparse to say what is missing.
+    """
+    index = 0
+    while index < len(words):
+        word, rest = words[index], tuple(words[index + 1 :])
+        head = list(words[:index])
+        kind: Literal["module", "code"] = "module" if word[:2] == "-m" else "code"
+        if word[:2] in ("-m", "-c"):
+            if word[2:]:  # python takes -ccode as well
+                return head, Program(kind, word[2:], rest)
+            if rest:
+                return head, Program(kind, rest[0], rest[1:])
+        elif word == "-":
+            return head, Program("stdin", word, rest)
+        elif word == "--":
+            return head, Program("path", rest[0], rest[1:]) if rest else None
+        elif not word.startswith("-"):
+            return head, Program("path", word, rest)
+        index += 2 if word in _TAKES_A_VALUE else 1
+    return list(words), None
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} names nothing: write names with commas between, as in time,socket"
+        )
+    return names
+
+
+def _requests(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if not 1 <= number <= 10_000:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a number of requests: write a whole number from 1 to 10000, "
+            "as in -n 100"
+        )
+    return number
+
+
+def _latency(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 10:  # refuses NaN, too
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a latency: write seconds from 0 to 10, as in --latency 0.05"
+        )
+    return seconds
+
+
+def _parser() -> argparse.ArgumentParser:
+    from .._loops import LOOP_NAMES
+
+    loops = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    loops.add_argument(
+        "--loop", choices=LOOP_NAMES, help="the event loop to run on (default: uvloop if installed)"
+    )
+
+    parser = argparse.ArgumentParser(
+        prog=PROG,
+        usage=f"{_RUN_USAGE}\n       {PROG} patches [--json]\n       {PROG} demo [options]",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="store_true", help="show the version and exit")
+    commands = parser.add_subparsers(dest="command", title="commands")
+
+    run = commands.add_parser(
+        "run",
+        parents=[loops],
+        usage=_RUN_USAGE,
+        help="run a program with the patches on; [options] are listed by: run --help",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    for option, text in (("--only", "patch these only"), ("--exclude", "do not patch these")):
+        run.add_argument(
+            option,
+            type=_names,
+            action="extend",
+            metavar="a,b",
+            help=f"{text}; the names are listed by: {PROG} patches",
+        )
+    # Named here for --help; split() has taken the one that starts the program.
+    run.add_argument("-m", metavar="module", help="run a module, as python -m does")
+    run.add_argument("-c", metavar="code", help="run the code in the next argument")
+
+    patches = commands.add_parser(
+        "patches", help="show what is patched, and what is not and why", allow_abbrev=False
+    )
+    patches.add_argument("--json", action="store_true", help="for machines")
+
+    demo = commands.add_parser(
+        "demo",
+        parents=[loops],
+        help="time a blocking program: one request after another, with threads, greenly",
+        allow_abbrev=False,
+    )
+    demo.add_argument(
+        "-n",
+        type=_requests,
+        default=100,
+        metavar="N",
+        dest="requests",
+        help="how many requests, 1 to 10000 (default: %(default)s)",
+    )
+    demo.add_argument(
+        "--latency",
+        type=_latency,
+        default=0.05,
+        metavar="SECONDS",
+        help="how long the server takes to answer, 0 to 10 seconds (default: %(default)s)",
+    )
+    demo.add_argument("--json", action="store_true", help="for machines")
+    demo.add_argument("--show", action="store_true", help="show the program's source first")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do what *argv* (default: ``sys.argv[1:]``) says and return the exit code.
+
+    ``run`` ends as the program ends: its SystemExit or other exception passes through.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = _parser()
+    if words[:1] in (["-h"], ["--help"], ["--version"], ["patches"], ["demo"]):
+        options = parser.parse_args(words)
+        if options.version:
+            from importlib.metadata import version
+
+            print(f"greenbridge {version('greenbridge')} on Python {sys.version.split()[0]}")
+            return 0
+        if options.command == "patches":
+            from .patches import show_patches
+
+            return show_patches(as_json=options.json)
+        from .demo import demo
+
+        return demo(
+            requests=options.requests,
+            latency=options.latency,
+            loop=options.loop,
+            as_json=options.json,
+            show=options.show,
+        )
+
+    head, program = split(words[1:] if words[:1] == ["run"] else words)
+    options = parser.parse_args(["run", *head])
+    if program is None:
+        if sys.stdin is None or sys.stdin.isatty():
+            if not words:
+                parser.print_help(sys.stderr)
+                return 2
+            parser.error(f"nothing to run: name a script, as in {PROG} {' '.join(words)} script.py")
+        program = Program("stdin", "")
+    from .._errors import GreenbridgeError
+    from .run import prepare, run
+
+    try:
+        prepare(options.only, options.exclude, options.loop)
+    except GreenbridgeError as error:
+        parser.error(str(error))
+    run(program)
+    return 0

@@ -1,0 +1,436 @@
+"""``python -m greenbridge PROGRAM`` does what ``python PROGRAM`` does, to the last byte."""
+
+from __future__ import annotations
+
+import json
+import os
+import py_compile
+import signal
+import subprocess
+import sys
+import textwrap
+import zipfile
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .conftest import FRESH_TIMEOUT, ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SHOW_MAIN = """
+    import sys
+    shown = {k: str(v).partition(" object at ")[0] for k, v in vars().items()}
+    for name in sorted(shown):
+        print(name, shown[name])
+    print(sys.argv, sys.path[0], sys.modules["__main__"].__dict__ is vars())
+"""
+BROKEN = """
+    def outer(number):
+        try:
+            inner(number)
+        except ZeroDivisionError as error:
+            raise ValueError("not so") from error
+
+    def inner(number):
+        return 1 / number
+
+    outer(0)
+"""
+ENDS = {
+    "code": "sys.exit(3)",
+    "zero": "sys.exit(0)",
+    "none": "sys.exit(None)",
+    "text": "sys.exit('what went wrong')",
+    "object": "sys.exit((1, 2))",
+    "negative": "sys.exit(-1)",
+    "large": "sys.exit(300)",
+    "true": "sys.exit(True)",
+    "hard": "sys.stdout.flush(); os._exit(4)",
+    "interrupt": "raise KeyboardInterrupt",
+    "interrupt with text": "raise KeyboardInterrupt('enough')",
+    "sigint": "os.kill(os.getpid(), signal.SIGINT); list(range(9))",
+    "sigterm": "sys.stdout.flush(); os.kill(os.getpid(), signal.SIGTERM)",
+    "generator exit": "raise GeneratorExit",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A program, the words that start it, and what it reads."""
+
+    words: str
+    files: dict[str, str] = field(default_factory=dict)
+    stdin: str = ""
+    flags: tuple[str, ...] = ()
+
+
+SCRIPT_STARTS = ("a.py", "./a.py", "sub/../a.py", ".//a.py", "link.py")
+CASES = {
+    **{
+        f"attributes of {start}": Case(f"{start} one --only=x -m -- -", {"a.py": SHOW_MAIN})
+        for start in SCRIPT_STARTS
+    },
+    "attributes of -m module": Case("-m a -c 1", {"a.py": SHOW_MAIN}),
+    "attributes of -mmodule": Case("-ma", {"a.py": SHOW_MAIN}),
+    "attributes of -m package": Case(
+        "-m p x", {"p/__init__.py": "import sys; print(sys.argv)", "p/__main__.py": SHOW_MAIN}
+    ),
+    "attributes of -m package.module": Case(
+        "-m p.a x", {"p/__init__.py": "import sys; print(sys.argv)", "p/a.py": SHOW_MAIN}
+    ),
+    "attributes of -c": Case("-c @code x -m y", {"code": SHOW_MAIN}),
+    "attributes of -": Case("- x -m y", stdin=SHOW_MAIN),
+    "attributes of stdin": Case("", stdin=SHOW_MAIN),
+    "attributes of a folder": Case("p x", {"p/__main__.py": SHOW_MAIN}),
+    "attributes of a zip file": Case("z.zip x", {"__main__.py": SHOW_MAIN}),
+    "attributes of a pyc file": Case("c.pyc x", {"a.py": SHOW_MAIN}),
+    "isolated script": Case("p/a.py", {"p/a.py": "import sys; print(sys.flags)"}),
+    "failing script": Case("a.py", {"a.py": BROKEN}),
+    "failing -m": Case("-m a", {"a.py": BROKEN}),
+    "failing -c": Case("-c @code", {"code": BROKEN}),
+    "failing stdin": Case("-", stdin=BROKEN),
+    "failing folder": Case("p", {"p/__main__.py": BROKEN}),
+    "failing zip file": Case("z.zip", {"__main__.py": BROKEN}),
+    "failing import": Case("a.py", {"a.py": "import b", "b.py": BROKEN}),
+    "failing in a thread": Case(
+        "a.py",
+        {"a.py": "import threading\ndef f(): 1 / 0\nthreading.Thread(target=f, name='T').start()"},
+    ),
+    "syntax error": Case("a.py", {"a.py": "print('never')\nx = (1,\ny = ]\n"}),
+    "syntax error in -c": Case("-c @code", {"code": "x = = 1"}),
+    "syntax error in stdin": Case("-", stdin="x = = 1"),
+    "syntax error in -m": Case("-m a", {"a.py": "def f(:\n"}),
+    "indentation error": Case("a.py", {"a.py": "if 1:\nx = 1\n"}),
+    "no such script": Case("none.py x"),
+    "no such module": Case("-m none x"),
+    "no such submodule": Case("-m p.none", {"p/__init__.py": ""}),
+    "no __main__ in a package": Case("-m p", {"p/__init__.py": ""}),
+    "no __main__ in a folder": Case("p", {"p/x.py": ""}),
+    "not a pyc file": Case("bad.pyc", {"bad.pyc": "no magic here, but long enough"}),
+    "Latin-1 source": Case(
+        "a.py", {"a.py": "# coding: latin-1\nprint(ascii('\N{LATIN SMALL LETTER E WITH ACUTE}'))"}
+    ),
+    "DOS line ends": Case("a.py", {"a.py": "print(1)\r\nprint('''a\r\nb''')\r\n1 / 0\r\n"}),
+    "stdin of a script": Case("a.py", {"a.py": "print(input(), input())\ninput()"}, "x\ny\n"),
+    "program and input from stdin": Case("-", stdin="print('read')\ninput()\n"),
+    "stdin of -m": Case("-m json.tool --compact", stdin='{"a": [1, 2]}'),
+    "-O": Case("a.py", {"a.py": "assert False\nprint(__debug__)"}, flags=("-O",)),
+    "-X and -W": Case(
+        "a.py",
+        {"a.py": "import sys; print(sys._xoptions, sys.warnoptions, sys.flags)"},
+        flags=("-X", "dev", "-X", "thing=1", "-W", "ignore::UserWarning", "-b"),
+    ),
+    "-W error": Case(
+        "a.py", {"a.py": "import warnings\nwarnings.warn('no')\n"}, flags=("-W", "error")
+    ),
+    "warnings of __main__": Case(
+        "a.py", {"a.py": "import warnings\nwarnings.warn('old', DeprecationWarning)\n"}
+    ),
+    "warning of the compiler": Case("a.py", {"a.py": "print(1 is 1)\n"}, flags=("-W", "always")),
+    "hook of its own": Case(
+        "a.py",
+        {
+            "a.py": """
+            import sys, traceback
+            def hook(kind, error, tb):
+                print(kind, error, sys.excepthook is hook, error.__traceback__ is tb)
+                print("".join(traceback.format_tb(tb)))
+                print(sys.last_value is error, sys.last_traceback is tb)
+            sys.excepthook = hook
+            1 / 0
+            """
+        },
+    ),
+    "hook after an error": Case(
+        "a.py",
+        {
+            "a.py": """
+            import atexit, sys
+            value = "still here"
+            def end():
+                print(sys.excepthook is sys.__excepthook__, value, type(sys.last_value))
+            atexit.register(end)
+            1 / 0
+            """
+        },
+    ),
+    "no error is being handled": Case(
+        "a.py", {"a.py": "import sys\nprint(sys.exc_info())\nraise ValueError"}
+    ),
+    "pickled functions": Case(
+        "a.py",
+        {
+            "a.py": """
+            import pickle
+            def function(): return 5
+            class Thing: pass
+            print(pickle.loads(pickle.dumps(function))())
+            print(type(pickle.loads(pickle.dumps(Thing()))))
+            print(pickle.dumps(function, 0))
+            """
+        },
+    ),
+    "source of main": Case(
+        "a.py",
+        {"a.py": "import inspect as i\ndef f():\n    pass\nprint(i.getsource(f), i.getfile(f))"},
+    ),
+    "unittest.main": Case(
+        "a.py -v T",
+        {
+            "a.py": """
+            import unittest
+            class T(unittest.TestCase):
+                def test_it(self): self.assertEqual(1, 1)
+            unittest.main(testRunner=lambda **k: unittest.TextTestRunner(
+                stream=open("/dev/null", "w"), **{n: v for n, v in k.items() if n == "verbosity"}))
+            """
+        },
+    ),
+    "doctest": Case(
+        "-m doctest a.py", {"a.py": "def f():\n    '''\n    >>> f()\n    1\n    '''\n"}
+    ),
+    "threads end first": Case(
+        "a.py",
+        {
+            "a.py": """
+            import atexit, threading
+            go = threading.Event()
+            def work():
+                go.wait(5)
+                print("thread", __name__, main_value)
+            main_value = 7
+            atexit.register(print, "atexit")
+            threading.Thread(target=work).start()
+            print("end of main")
+            threading.Timer(0.05, go.set).start()
+            """
+        },
+    ),
+    "a loop of its own": Case(
+        "a.py",
+        {
+            "a.py": """
+            import asyncio, time
+            async def main():
+                await asyncio.sleep(0.001)
+                time.sleep(0.001)
+                return await asyncio.to_thread(lambda: "from a thread")
+            print(asyncio.run(main()), asyncio.run(main()))
+            """
+        },
+    ),
+    "spawned processes": Case(
+        "a.py",
+        {
+            "a.py": """
+            import multiprocessing, sys
+            def double(x): return (x * 2, __name__)
+            if __name__ == "__main__":
+                with multiprocessing.get_context("spawn").Pool(1) as pool:
+                    print(pool.map(double, [1, 2]))
+            """
+        },
+    ),
+    "spawned processes of -m": Case(
+        "-m p.a",
+        {
+            "p/__init__.py": "",
+            "p/a.py": """
+            from concurrent.futures import ProcessPoolExecutor
+            from multiprocessing import get_context
+            def double(x): return (x * 2, __name__)
+            if __name__ == "__main__":
+                with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+                    print(list(pool.map(double, [1, 2])))
+            """,
+        },
+    ),
+    **{
+        f"end: {name}": Case(
+            "a.py", {"a.py": f"import os, signal, sys\nprint(1)\n{code}\nprint(2)"}
+        )
+        for name, code in ENDS.items()
+    },
+    "end of -c: code": Case("-c @code", {"code": "raise SystemExit(5)"}),
+    "end of -m: code": Case("-m a", {"a.py": "raise SystemExit(5)"}),
+    "end of -m: interrupt": Case("-m a", {"a.py": "raise KeyboardInterrupt"}),
+    "end of stdin: text": Case("-", stdin="raise SystemExit('so')"),
+}
+if sys.version_info >= (3, 11):
+    CASES["safe path"] = Case("p/a.py", {"p/a.py": "import sys; print(sys.path)"}, flags=("-P",))
+    CASES["safe path, -m"] = Case("-m a", {"a.py": ""}, flags=("-P",))
+    CASES["safe path, folder"] = Case("p", {"p/__main__.py": SHOW_MAIN}, flags=("-P",))
+    CASES["failing with a group"] = Case(
+        "a.py", {"a.py": "raise ExceptionGroup('g', [ValueError(1), TypeError(2)])"}
+    )
+
+
+def python(
+    folder: Path, *words: str, stdin: str = "", flags: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Run the interpreter in *folder*, greenbridge importable."""
+    return subprocess.run(
+        [sys.executable, *flags, *words],
+        cwd=folder,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=FRESH_TIMEOUT,
+        check=False,
+    )
+
+
+def lay_out(case: Case, folder: Path) -> list[str]:
+    """Write the files of *case* and give the words that start it."""
+    for name, text in case.files.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        encoding = "latin-1" if "latin-1" in text else "utf-8"
+        path.write_bytes(textwrap.dedent(text).encode(encoding))
+    if case.words.startswith("z.zip"):
+        with zipfile.ZipFile(folder / "z.zip", "w") as archive:
+            archive.write(folder / "__main__.py", "__main__.py")
+    if case.words.startswith("link.py"):
+        (folder / "real").mkdir()
+        (folder / "a.py").rename(folder / "real" / "a.py")
+        (folder / "link.py").symlink_to("real/a.py")
+    if case.words.startswith("c.pyc"):
+        py_compile.compile(str(folder / "a.py"), str(folder / "c.pyc"))
+    words = case.words.split()
+    return [textwrap.dedent(case.files["code"]) if word == "@code" else word for word in words]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_program_behaves_as_under_python(name: str, tmp_path: Path) -> None:
+    case = CASES[name]
+    words, stdin = lay_out(case, tmp_path), textwrap.dedent(case.stdin)
+    plain = python(tmp_path, *words, stdin=stdin, flags=case.flags)
+    ours = python(tmp_path, "-m", "greenbridge", *words, stdin=stdin, flags=case.flags)
+    assert ours.stderr == plain.stderr
+    assert ours.stdout == plain.stdout
+    assert ours.returncode == plain.returncode
+
+
+@pytest.mark.parametrize(
+    "words", ["", "run", "--loop asyncio", "run --only time,socket --exclude=ssl"]
+)
+def test_options_of_ours_are_not_the_programs(words: str, tmp_path: Path) -> None:
+    done = python(
+        tmp_path, "-m", "greenbridge", *words.split(), "-c", "import sys; print(sys.argv)", "--loop"
+    )
+    assert (done.stdout, done.stderr) == ("['-c', '--loop']\n", "")
+
+
+def test_only_and_exclude_choose_what_is_patched(tmp_path: Path) -> None:
+    code = "import greenbridge as g; print([g.is_module_patched(m) for m in ('time', 'select')])"
+    for options, expected in (
+        ([], [True, True]),
+        (["--only", "time"], [True, False]),
+        (["--exclude", "time,ssl"], [False, True]),
+        (["--only", "time", "--only=select", "--exclude=select"], [True, False]),
+    ):
+        done = python(tmp_path, "-m", "greenbridge", *options, "-c", code)
+        assert done.stdout == f"{expected}\n", (options, done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("name", "module"), [("uvloop", "uvloop"), ("asyncio", "asyncio.unix_events")]
+)
+def test_loop_chooses_the_loop(name: str, module: str, tmp_path: Path) -> None:
+    code = """if 1:
+        import asyncio, greenbridge
+        async def kind():
+            return type(asyncio.get_running_loop()).__module__
+        print(greenbridge.run(kind), greenbridge.spawn(lambda: greenbridge.await_(kind())).get())
+    """
+    done = python(tmp_path, "-m", "greenbridge", "--loop", name, "-c", code)
+    assert done.stdout == f"{module} {module}\n", done.stderr
+
+
+def test_blocking_calls_of_the_program_are_cooperative(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text(
+        "import time, greenbridge\n"
+        "began = time.monotonic()\n"
+        "for job in [greenbridge.spawn(time.sleep, 0.2) for _ in range(50)]:\n"
+        "    job.join()\n"
+        "print(time.monotonic() - began < 2)\n"
+    )
+    done = python(tmp_path, "-m", "greenbridge", "a.py")
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+def test_ctrl_c_ends_a_blocking_program_by_its_signal(tmp_path: Path) -> None:
+    code = "import time; print('ready', flush=True); time.sleep(60)"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "greenbridge", "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=FRESH_TIMEOUT)
+    assert errors.splitlines()[-1] == "KeyboardInterrupt"
+    assert "_cli" not in errors
+    assert process.returncode == -signal.SIGINT
+
+
+BAD_WORDS = {
+    "--only nonsense a.py": "nonsense",
+    "--only , a.py": "write names with commas between, as in time,socket",
+    "--loop trio a.py": "'uvloop', 'asyncio'",
+    "--onyl time a.py": "unrecognized arguments: --onyl",
+    "-m": "expected one argument",
+    "run -c": "expected one argument",
+    "demo -n 0": "write a whole number from 1 to 10000, as in -n 100",
+    "demo -n many": "write a whole number from 1 to 10000, as in -n 100",
+    "demo -n 10001": "write a whole number from 1 to 10000, as in -n 100",
+    "demo --latency nan": "write seconds from 0 to 10, as in --latency 0.05",
+    "demo --latency -1": "write seconds from 0 to 10, as in --latency 0.05",
+    "demo --latency 10.5": "write seconds from 0 to 10, as in --latency 0.05",
+    "demo more": "unrecognized arguments: more",
+    "patches --jsn": "unrecognized arguments: --jsn",
+}
+
+
+@pytest.mark.parametrize("words", BAD_WORDS)
+def test_bad_words_are_refused_with_what_to_write(words: str, tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("print('must not run')")
+    done = python(tmp_path, "-m", "greenbridge", *words.split())
+    assert BAD_WORDS[words] in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_help_names_every_command(tmp_path: Path) -> None:
+    done = python(tmp_path, "-m", "greenbridge", "--help", flags=("-W", "error"))
+    assert done.returncode == 0
+    for word in ("run", "patches", "demo", "-m module", "-c code", "script.py", "--version"):
+        assert word in done.stdout
+    run_help = python(tmp_path, "-m", "greenbridge", "run", "--help").stdout
+    for word in ("--only", "--exclude", "--loop"):
+        assert word in run_help
+
+
+def test_patches_lists_what_is_replaced_and_what_is_kept_and_why(tmp_path: Path) -> None:
+    done = python(tmp_path, "-m", "greenbridge", "patches", "--json", flags=("-W", "error"))
+    assert (done.stderr, done.returncode) == ("", 0)
+    rows = {(row["module"], row["name"]): row for row in json.loads(done.stdout)["patches"]}
+    assert rows["time", "sleep"]["what"] == "greenbridge.green.time:sleep"
+    assert rows["time", "sleep"]["state"] == "not"
+    kept = [row for row in rows.values() if row["state"] == "kept"]
+    assert kept
+    assert all(row["reason"] for row in kept)
+    table = python(tmp_path, "-m", "greenbridge", "patches", flags=("-W", "error"))
+    assert (table.stderr, table.returncode) == ("", 0)
+    for module, name in rows:
+        assert module in table.stdout
+        assert name in table.stdout
