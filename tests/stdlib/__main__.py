@@ -8,10 +8,11 @@ import shlex
 import sys
 import tempfile
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .baseline import Baseline, Identity, default_folder, identify
 from .comparing import Problem, compare, plain_problems, proof_problems
@@ -21,6 +22,10 @@ from .table import Table, load
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+#: So many problems of a suite are shown that say the same; a suite that does not start has hundreds.
+_ALIKE: Final = 12
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -42,6 +47,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
         "--refresh", action="store_true", help="run plain Python again even if its results are kept"
     )
     add("--loop", choices=("uvloop", "asyncio"), default="uvloop")
+    add("--patches", help="patch these modules only, separated by commas; to find a culprit")
     add("-j", "--jobs", type=int, default=1, help="suites at a time")
     add("--json", type=Path, help="write the whole result to this file")
     add("--baseline", type=Path, default=default_folder(), help="where plain results are kept")
@@ -65,10 +71,12 @@ class _Session:
         self.table: Table = load(identity.python)
         self.baseline = Baseline(options.baseline, identity)
         python = tuple(shlex.split(options.python))
-        green = ("-m", "greenbridge", "--loop", options.loop)
+        green = ["-m", "greenbridge", "--loop", options.loop]
+        if options.patches:
+            green += ["--only", options.patches]
         self._runners = {
             name: Runner(python, before, _made(logs / name), options.time_limit, identity.resources)
-            for name, before in (("plain", ()), (options.loop, green))
+            for name, before in (("plain", ()), (options.loop, tuple(green)))
         }
 
     def run(self, suite: Suite) -> tuple[Suite, Record, Record | None, list[Problem]]:
@@ -122,25 +130,32 @@ def _report(
     """Print what the lines so far did not say; returns how many problems there are."""
     _say()
     problems = 0
-    for _suite, plain, green, found in results:
+    for suite, plain, green, found in results:
+        problems += len(found)
+        alike: Counter[str] = Counter()
         for problem in found:
-            problems += 1
+            alike[problem.text] += 1
+            if alike[problem.text] > _ALIKE:
+                continue
             _say(f"{problem.test}: {problem.text}")
             if problem.detail:
                 _say("    " + problem.detail.replace("\n", "\n    "))
+        for text, count in alike.items():
+            if count > _ALIKE:
+                _say(f"{suite.name}: {count - _ALIKE} more: {text}")
         if green is not None:
             for test, seconds in green.seconds.items():
                 if seconds > 2.0 and seconds > 4 * plain.seconds.get(test, seconds):
                     _say(f"slow: {test}: {seconds:.1f} s, plain {plain.seconds[test]:.1f} s")
-    switches = sum(
-        max((proof["switches"] for proof in green.proofs), default=0)
+    waits = sum(
+        max((proof["waits"] for proof in green.proofs), default=0)
         for _, _, green, _ in results
         if green is not None
     )
     rows = len(session.table.differences)
     _say(
         f"{problems} problems; {rows} known differences on {session.identity.version}; "
-        f"{switches} greenlet switches in the threads that ran the tests"
+        f"{waits} green waits of the threads that ran the tests"
     )
     return problems
 

@@ -26,6 +26,9 @@ __all__ = ("VARIABLE", "main")
 #: Environment variable with the number of the descriptor to report to.
 VARIABLE: Final = "GREENBRIDGE_STDLIB_REPORT"
 
+#: Seconds between two beats of what runs beside the tests; long, so that tests are not slowed down.
+_BEAT: Final = 0.02
+
 _OUTCOMES: Final = {
     "addSuccess": "ok",
     "addSkip": "skipped",
@@ -43,7 +46,7 @@ class _Reporter:
         self._fd = fd
         self._pid = os.getpid()
         self._started: dict[str, float] = {}
-        self._switches = _count_switches()
+        self._beside = _Beside()
 
     def send(self, event: str, **fields: object) -> None:
         """Write one line; a forked child of a test says nothing."""
@@ -71,8 +74,12 @@ class _Reporter:
             socket=f"{socket.socket.__module__}.{socket.socket.__qualname__}",
             patched=sorted(bridge.patched()) if bridge is not None else [],
             green=bool(bridge is not None and bridge.is_green()),
-            switches=self._switches(),
+            **self._beside.counts(),
         )
+
+    def stop(self) -> None:
+        """Nothing more will be reported."""
+        self._beside.stop()
 
     def _outcome(self, test: Any, outcome: str, rest: tuple[Any, ...]) -> None:
         # A skip inside a subtest comes with the subtest; it counts for the test.
@@ -112,23 +119,51 @@ def _around(cls: type, name: str, tell: Callable[..., None]) -> None:
     setattr(cls, name, told)
 
 
-def _count_switches() -> Callable[[], int]:
-    """Start counting this thread's greenlet switches, if there are greenlets at all.
+class _Beside:
+    """Something else to run beside the tests, and the count of the times that it was let run.
 
-    The count is greenlet's own (`settrace`), not the core's: the proof that tests
-    waited greenly does not rest on what is being proved.
+    A program that never starts anything green blocks as it always did. So the suites run
+    next to a green thread that sleeps and counts: the loop turns whenever a test
+    waits, and everything that a test waits for comes through it.
     """
-    if "greenbridge" not in sys.modules:
-        return lambda: 0
-    greenlet: Any = importlib.import_module("greenlet")
-    count = 0
 
-    def trace(_event: str, _ends: object) -> None:
-        nonlocal count
-        count += 1
+    def __init__(self) -> None:
+        bridge = sys.modules.get("greenbridge")
+        self._thread: Any = None
+        self._beats = 0
+        self._waits = 0
+        if bridge is not None:
+            self._watch()
+            self._thread = bridge.spawn(self._beat, bridge)
 
-    greenlet.settrace(trace)
-    return lambda: count
+    def _watch(self) -> None:
+        """Count how often the tests' greenlet is left.
+
+        It is greenlet's own trace, not the core's counters: the proof that tests waited
+        greenly does not rest on what is being proved.
+        """
+        greenlet: Any = importlib.import_module("greenlet")
+        tests = greenlet.getcurrent()
+
+        def trace(_event: str, ends: tuple[object, object]) -> None:
+            if ends[0] is tests:
+                self._waits += 1
+
+        greenlet.settrace(trace)
+
+    def _beat(self, bridge: Any) -> None:
+        while True:
+            bridge.sleep(_BEAT)
+            self._beats += 1
+
+    def counts(self) -> dict[str, int]:
+        """How often the tests' thread waited greenly, and how often others ran meanwhile."""
+        return {"waits": self._waits, "beats": self._beats}
+
+    def stop(self) -> None:
+        """Leave the process as it would be without us."""
+        if self._thread is not None:
+            self._thread.kill()
 
 
 def main() -> None:
@@ -141,6 +176,7 @@ def main() -> None:
         regrtest.main()
     finally:
         reporter.environment("end")
+        reporter.stop()
 
 
 if __name__ == "__main__":

@@ -89,6 +89,6 @@ def proof_problems(green: Record, suite: Suite) -> list[Problem]:
             )
         if not proof["green"]:
             found.append(Problem(name, f"at the {proof['event']} the tests' thread is not green"))
-    if suite.waits and not any(proof["switches"] for proof in green.proofs):
+    if suite.waits and not any(proof["waits"] for proof in green.proofs):
         found.append(Problem(name, "the tests' thread never parked: nothing here was green"))
     return found

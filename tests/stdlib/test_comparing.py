@@ -96,7 +96,7 @@ def test_what_fails_plainly_may_fail_greenly() -> None:
 def proof(**changes: object) -> Record:
     made = Record("test_x")
     good = {"event": "end", "socket": "greenbridge.green.socket.socket", "green": True}
-    made.proofs.append({**good, "switches": 5, **changes})
+    made.proofs.append({**good, "waits": 5, **changes})
     return made
 
 
@@ -107,8 +107,8 @@ def test_a_run_must_prove_that_it_was_green() -> None:
         proof_problems(proof(socket="socket.socket"), suite)[0].text
     )
     assert "not green" in proof_problems(proof(green=False), suite)[0].text
-    assert "never parked" in proof_problems(proof(switches=0), suite)[0].text
-    assert proof_problems(proof(switches=0), Suite("test_x", "foundation", waits=False)) == []
+    assert "never parked" in proof_problems(proof(waits=0), suite)[0].text
+    assert proof_problems(proof(waits=0), Suite("test_x", "foundation", waits=False)) == []
 
 
 @pytest.mark.parametrize("python", [(3, minor) for minor in range(10, 16)])
