@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+# Examples run on every loop, as the tests do.
+from tests.conftest import pytest_asyncio_loop_factories as pytest_asyncio_loop_factories
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -16,7 +16,18 @@ if TYPE_CHECKING:
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"_originals", "_errors"}),
     frozenset({"_hub", "_loops", "_portal", "_teardown", "_threads", "_threadstate", "_timers"}),
-    frozenset({"_waiting", "_fds", "_offload"}),
+    frozenset(
+        {
+            "_bridges",
+            "_fds",
+            "_groups",
+            "_offload",
+            "_runner",
+            "_taskgroup",
+            "_timeouts",
+            "_waiting",
+        }
+    ),
     frozenset({"green"}),
     frozenset({"_patch_report", "_patch_table", "_patching"}),
     frozenset({"patches"}),
