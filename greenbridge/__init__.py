@@ -1,0 +1,49 @@
+"""greenbridge: blocking code on asyncio, by greenlets, without a thread per call."""
+
+from __future__ import annotations
+
+from greenlet import getcurrent as getcurrent
+
+from . import _originals as _originals  # first: binds what the patches replace
+from ._bridges import entered as entered
+from ._bridges import iterate as iterate
+from ._bridges import no_switch as no_switch
+from ._errors import BadTimeoutError as BadTimeoutError
+from ._errors import BlockingSwitchError as BlockingSwitchError
+from ._errors import ClosedHubError as ClosedHubError
+from ._errors import GreenbridgeError as GreenbridgeError
+from ._errors import GreenExit as GreenExit
+from ._errors import HubConflictError as HubConflictError
+from ._errors import LoopMismatchError as LoopMismatchError
+from ._errors import NoPortalError as NoPortalError
+from ._errors import NotAwaitableError as NotAwaitableError
+from ._errors import PatchConflictError as PatchConflictError
+from ._errors import SwitchForbiddenError as SwitchForbiddenError
+from ._errors import UnknownPatchError as UnknownPatchError
+from ._groups import Group as Group
+from ._groups import Pool as Pool
+from ._groups import iwait as iwait
+from ._groups import joinall as joinall
+from ._groups import killall as killall
+from ._groups import wait as wait
+from ._offload import offload as offload
+from ._portal import await_ as await_
+from ._runner import async_ as async_
+from ._runner import install as install
+from ._runner import new_event_loop as new_event_loop
+from ._runner import run as run
+from ._runner import run_sync as run_sync
+from ._runner import uninstall as uninstall
+from ._taskgroup import TaskGroup as TaskGroup
+from ._threads import GreenThread as GreenThread
+from ._threads import spawn as spawn
+from ._threads import spawn_later as spawn_later
+from ._timeouts import CancelScope as CancelScope
+from ._timeouts import Timeout as Timeout
+from ._timeouts import fail_after as fail_after
+from ._timeouts import move_on_after as move_on_after
+from ._timeouts import sleep as sleep
+from ._timeouts import with_timeout as with_timeout
+from ._waiting import parkable as is_green
+
+__version__ = "0.1.0"

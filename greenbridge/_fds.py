@@ -1,0 +1,167 @@
+"""Descriptors: who waits for which, and when the loop is told.
+
+The rule that makes this fast: **a reader stays armed.** ``add_reader`` and
+``remove_reader`` cost six ``epoll_ctl`` calls a pair on uvloop, so a descriptor that
+was waited for once stays registered, and its callback switches straight into the
+greenlet that waits. Only when it fires and nobody waits is it taken out (it would
+fire again in every iteration: epoll is level-triggered here).
+
+The rule that makes it safe: **closed means closed.** uvloop aborts the process when
+it finds a registration of a closed descriptor, so before a descriptor is closed,
+detached or duplicated over, :func:`closing_fd` takes it out of every hub that has it
+and wakes whoever waits with EBADF.
+
+Any number of greenlets may wait for one descriptor: each event wakes the one that
+has waited longest, and if it leaves data behind, the next event wakes the next.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections import deque
+from typing import Any, Final
+
+from ._errors import LoopMismatchError
+from ._hub import HUBS, PENDING, WOKEN, Hub, Waiter
+from ._originals import allocate_lock, get_ident
+
+# How long closing_fd waits for a hub in another OS thread to let go of a descriptor. It answers
+# within one iteration of its loop; only a loop that is blocked takes longer (a guess).
+_FOREIGN_CLOSE_S: Final = 1.0
+
+#: Descriptors that are watched through an epoll object -> the descriptors of those objects.
+#: Whoever waits for the epoll object is told as well when what it watches is closed.
+WATCHED: Final[dict[int, set[int]]] = {}
+
+
+class Fd:
+    """One descriptor of one hub."""
+
+    __slots__ = ("closed", "fd", "hub", "read_armed", "readers", "write_armed", "writers")
+
+    def __init__(self, hub: Hub, fd: int) -> None:
+        self.hub = hub
+        self.fd = fd
+        self.readers: deque[Any] = deque()
+        self.writers: deque[Any] = deque()
+        self.read_armed = False
+        self.write_armed = False
+        self.closed = False
+
+    def arm_read(self) -> bool:
+        """Have the loop watch for reading; False if this kind of file cannot be watched."""
+        self.read_armed = self._arm(self.hub.loop.add_reader, self._on_readable)
+        return self.read_armed
+
+    def arm_write(self) -> bool:
+        """Have the loop watch for writing; False if this kind of file cannot be watched."""
+        self.write_armed = self._arm(self.hub.loop.add_writer, self._on_writable)
+        return self.write_armed
+
+    def _arm(self, add: Any, callback: Any) -> bool:
+        fd = self.fd
+        # libuv makes a descriptor non-blocking when it first watches it; whoever shares it (a
+        # child process, C code) must not notice.
+        blocking = os.get_blocking(fd)
+        try:
+            add(fd, callback)
+        except PermissionError:  # epoll refuses regular files: they are always ready
+            return False
+        except RuntimeError as exc:
+            raise LoopMismatchError(
+                f"file descriptor {fd} cannot be waited for: {exc}. asyncio's transports own their "
+                "sockets; use the transport, or a socket of your own"
+            ) from exc
+        if blocking and not os.get_blocking(fd):
+            os.set_blocking(fd, True)
+        return True
+
+    def _on_readable(self) -> None:
+        readers = self.readers
+        while readers:
+            waiter = readers.popleft()
+            if waiter.state == PENDING:
+                self._wake(waiter)
+                return
+        self.read_armed = False
+        self.hub.loop.remove_reader(self.fd)
+        if not self.write_armed:
+            self.hub.fds.pop(self.fd, None)
+
+    def _on_writable(self) -> None:
+        writers = self.writers
+        while writers:
+            waiter = writers.popleft()
+            if waiter.state == PENDING:
+                self._wake(waiter)
+                return
+        self.write_armed = False
+        self.hub.loop.remove_writer(self.fd)
+        if not self.read_armed:
+            self.hub.fds.pop(self.fd, None)
+
+    def _wake(self, waiter: Any) -> None:
+        if type(waiter) is Waiter:
+            waiter.state = WOKEN
+            self.hub.enter(waiter.greenlet)
+        else:
+            waiter.finish(WOKEN)
+
+    def forget(self) -> None:
+        """Take it out of the loop and wake who waits, with EBADF (they look at ``closed``)."""
+        self.closed = True
+        hub = self.hub
+        if hub.fds.get(self.fd) is self:
+            del hub.fds[self.fd]
+        if not hub.loop.is_closed():
+            if self.read_armed:
+                hub.loop.remove_reader(self.fd)
+            if self.write_armed:
+                hub.loop.remove_writer(self.fd)
+        self.read_armed = self.write_armed = False
+        for waiter in (*self.readers, *self.writers):
+            waiter.finish(WOKEN)
+        self.readers.clear()
+        self.writers.clear()
+
+
+def fd_of(hub: Hub, fd: int) -> Fd:
+    """The hub's record of *fd*, made if it has none."""
+    record = hub.fds.get(fd)
+    if record is None:
+        if fd < 0:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        record = hub.fds[fd] = Fd(hub, fd)
+    return record
+
+
+def closing_fd(fd: int) -> None:
+    """Say that *fd* is about to be closed, detached or duplicated over; from any OS thread.
+
+    Every green wait for it ends with ``OSError(EBADF)``, and no loop watches it afterwards.
+    Does not switch.
+    """
+    for epoll_fd in tuple(WATCHED.get(fd, ())):
+        closing_fd(epoll_fd)
+    for hub in HUBS:
+        record = hub.fds.get(fd)
+        if record is None:
+            continue
+        if hub.ident == get_ident():
+            record.forget()
+        else:
+            _forget_elsewhere(record)
+
+
+def _forget_elsewhere(record: Fd) -> None:
+    done = allocate_lock()
+    done.acquire()
+
+    def forget() -> None:
+        record.forget()
+        done.release()
+
+    record.hub.call_threadsafe(forget)
+    # Blocks this OS thread on purpose: when we return, the number may be reused.
+    done.acquire(timeout=_FOREIGN_CLOSE_S)

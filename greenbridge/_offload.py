@@ -1,0 +1,53 @@
+"""Real OS threads for what cannot wait greenly: C libraries, heavy computation, the resolver."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
+
+from ._portal import current_owner, make_waiter
+from ._timers import NEVER
+from ._waiting import stalling
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def offload(fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call ``fn(*args, **kwargs)`` in a real OS thread and wait for it greenly.
+
+    The threads are anyio's (at most 40 at once a loop); *fn* sees a copy of the context. Where
+    nothing can park, *fn* is simply called: a native thread may block.
+
+    Raises:
+        Exception: whatever *fn* raises.
+
+    On cancellation the wait ends at once; a call that has begun runs on in its thread, and its
+    result is dropped.
+    """
+    owner = current_owner()
+    if owner is None:
+        return stalling(getattr(fn, "__qualname__", "offload"), fn, *args, **kwargs)
+    from anyio import to_thread  # not at import time: 30 ms that most programs do not need
+
+    call = functools.partial(fn, *args, **kwargs)
+    return run_detached(owner, to_thread.run_sync(call, abandon_on_cancel=True))
+
+
+def run_detached(owner: Any, coro: Coroutine[Any, Any, T]) -> T:
+    """Run *coro* as a Task beside *owner*, which parks until it is done.
+
+    Unlike ``await_`` this needs no Task of the owner's own, so a green thread keeps its cheap way
+    to park. On cancellation *coro* is cancelled.
+    """
+    loop = owner.hub.loop
+    task = loop.create_task(coro)
+    waiter = make_waiter(owner, NEVER)
+    task.add_done_callback(lambda _: waiter.wake())
+    try:
+        waiter.park()
+    except BaseException:
+        task.cancel()
+        raise
+    return task.result()  # type: ignore[no-any-return]

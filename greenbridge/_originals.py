@@ -1,0 +1,68 @@
+"""Every stdlib original that greenbridge itself uses, bound once, before anything is patched.
+
+Import this module first. Whatever is patched later, the core keeps waiting,
+locking and starting threads with what is bound here (design.md, layer 0). A
+name stands here only if some patch table may replace it.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import select
+import selectors
+import signal
+import socket
+import ssl
+import time
+from typing import Final
+
+# time
+time_sleep: Final = time.sleep
+monotonic: Final = time.monotonic
+perf_counter: Final = time.perf_counter
+
+# threads
+allocate_lock: Final = _thread.allocate_lock
+RLock: Final = _thread.RLock
+start_new_thread: Final = _thread.start_new_thread
+get_ident: Final = _thread.get_ident
+thread_local: Final = _thread._local
+
+# descriptors
+os_close: Final = os.close
+os_read: Final = os.read
+os_write: Final = os.write
+select_select: Final = select.select
+select_poll: Final = getattr(select, "poll", None)
+select_epoll: Final = getattr(select, "epoll", None)
+EpollSelector: Final = getattr(selectors, "EpollSelector", None)
+PollSelector: Final = getattr(selectors, "PollSelector", None)
+SelectSelector: Final = selectors.SelectSelector
+DefaultSelector: Final = selectors.DefaultSelector
+# The methods, which are replaced in the stdlib's own classes.
+SelectSelector_select: Final = selectors.SelectSelector.select
+PollSelector_select: Final = getattr(PollSelector, "select", None)
+EpollSelector_select: Final = getattr(EpollSelector, "select", None)
+EpollSelector_close: Final = getattr(EpollSelector, "close", None)
+
+# sockets
+socket_socket: Final = socket.socket
+socket_socketpair: Final = socket.socketpair
+socket_getaddrinfo: Final = socket.getaddrinfo
+socket_gethostbyname: Final = socket.gethostbyname
+socket_gethostbyname_ex: Final = socket.gethostbyname_ex
+socket_gethostbyaddr: Final = socket.gethostbyaddr
+socket_getnameinfo: Final = socket.getnameinfo
+socket_getfqdn: Final = socket.getfqdn
+socket_create_connection: Final = socket.create_connection
+socket_create_server: Final = socket.create_server
+socket_fromfd: Final = socket.fromfd
+
+# TLS
+SSLContext: Final = ssl.SSLContext
+SSLSocket: Final = ssl.SSLSocket
+
+# signals
+signal_signal: Final = signal.signal
+signal_getsignal: Final = signal.getsignal

@@ -1,0 +1,238 @@
+"""Starting: ``run``, green Tasks for a loop (``install``), sync code in a Task (``run_sync``)."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar, overload
+from weakref import WeakKeyDictionary
+
+from greenlet import getcurrent
+
+from ._errors import HubConflictError, LoopMismatchError
+from ._hub import _local, start_hub
+from ._loops import LoopFactory, new_raw_loop
+from ._portal import GreenCoro, Pool, Stepper, Worker, current_owner
+from ._teardown import shutdown, wait_task
+from ._threadstate import get_running_loop
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, Pool] = WeakKeyDictionary()
+
+
+def pool_of(loop: asyncio.AbstractEventLoop) -> Pool:
+    """The worker greenlets of *loop*."""
+    pool = _pools.get(loop)
+    if pool is None:
+        pool = _pools[loop] = Pool(loop)
+    return pool
+
+
+class GreenTaskFactory:
+    """A task factory that makes every Task green, on top of the factory that was there."""
+
+    __slots__ = ("_pool", "previous")
+
+    def __init__(self, pool: Pool, previous: Any) -> None:
+        self._pool = pool
+        self.previous = previous
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, coro: Any, **kwargs: Any) -> Any:
+        if not isinstance(coro, (GreenCoro, Stepper)):
+            coro = GreenCoro(self._pool, coro)
+        if self.previous is None:
+            return asyncio.Task(coro, loop=loop, **kwargs)
+        return self.previous(loop, coro, **kwargs)
+
+
+def _loop_or_running(
+    loop: asyncio.AbstractEventLoop | None, what: str
+) -> asyncio.AbstractEventLoop:
+    if loop is None:
+        loop = get_running_loop()
+        if loop is None:
+            raise LoopMismatchError(
+                f"{what}() was called where no event loop runs. Call it inside the coroutine that "
+                f"your program starts with, or name the loop: {what}(loop)"
+            )
+    if not isinstance(loop, asyncio.AbstractEventLoop):
+        raise TypeError(f"{what}() needs an asyncio event loop, not {loop!r}")
+    if loop.is_closed():
+        raise LoopMismatchError(f"{what}() got {loop!r}, which is closed. Make a new one")
+    return loop
+
+
+def install(loop: asyncio.AbstractEventLoop | None = None) -> None:
+    """Make every Task that *loop* creates from now on a green one.
+
+    In a green Task, and in all that it calls, blocking calls that are patched (and
+    greenbridge's own) park that Task and nothing else. A task factory that is set already is
+    called as before. The Task that runs now stays as it is.
+
+    Args:
+        loop: None means the running loop.
+
+    Raises:
+        LoopMismatchError: if no loop is given and none runs, or it is closed.
+    """
+    loop = _loop_or_running(loop, "install")
+    previous = loop.get_task_factory()
+    if not isinstance(previous, GreenTaskFactory):
+        loop.set_task_factory(GreenTaskFactory(pool_of(loop), previous))
+
+
+def uninstall(loop: asyncio.AbstractEventLoop | None = None) -> None:
+    """Undo :func:`install`: Tasks made from now on are plain ones; green ones stay green.
+
+    Raises:
+        LoopMismatchError: as for :func:`install`, and if another factory was set on top of ours.
+    """
+    loop = _loop_or_running(loop, "uninstall")
+    factory: Any = loop.get_task_factory()
+    if isinstance(factory, GreenTaskFactory):
+        loop.set_task_factory(factory.previous)
+    elif factory is not None:
+        raise LoopMismatchError(
+            f"the task factory of {loop!r} is {factory!r}, which was set after greenbridge's. "
+            "Take that one off first: loop.set_task_factory(...)"
+        )
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """A loop factory: uvloop where it exists, else asyncio's, with green Tasks.
+
+    For ``asyncio.Runner(loop_factory=greenbridge.new_event_loop)`` and everything else that
+    takes a loop factory.
+    """
+    loop = new_raw_loop()
+    install(loop)
+    return loop
+
+
+@overload
+def run(
+    main: Callable[..., Coroutine[Any, Any, T]],
+    *args: Any,
+    loop_factory: LoopFactory | None = None,
+) -> T: ...
+
+
+@overload
+def run(main: Callable[..., T], *args: Any, loop_factory: LoopFactory | None = None) -> T: ...
+
+
+def run(main: Callable[..., Any], *args: Any, loop_factory: LoopFactory | None = None) -> Any:
+    """Run ``main(*args)`` on a hub and a loop of its own, and return its result.
+
+    Args:
+        main: a function, which may spawn, block and ``await_``; or a coroutine function, which
+            runs as a green Task.
+        loop_factory: makes the loop; None means uvloop where it exists, else asyncio's.
+
+    Raises:
+        HubConflictError: inside a running loop, or where a hub runs already.
+        KeyboardInterrupt: at Ctrl-C. A function gets it where it waits; a coroutine is cancelled
+            first, as under ``asyncio.run``.
+
+    At the end everything that still runs is cancelled or killed, and unwound, before the loop is
+    closed.
+    """
+    if not callable(main):
+        if asyncio.iscoroutine(main):
+            name = getattr(main, "__name__", "main")
+            main.close()
+            raise TypeError(f"run() needs the function itself. Write run({name}), not run({name}())")
+        raise TypeError(f"run() needs a function or a coroutine function, not {main!r}")
+    if get_running_loop() is not None:
+        raise HubConflictError(
+            "run() was called inside a running event loop. There, write "
+            "'await greenbridge.run_sync(main)' to run sync code, or just 'await main()'"
+        )
+    hub = _local.hub
+    if hub is not None and not hub.closed and (hub.owned or current_owner() is not None):
+        raise HubConflictError(
+            "run() was called in a thread whose hub runs already (something was spawned before). "
+            "Call main() directly, or make run() the first call of the program"
+        )
+    loop = (loop_factory or new_raw_loop)()
+    try:
+        install(loop)
+    except BaseException:
+        if isinstance(loop, asyncio.AbstractEventLoop):
+            loop.close()
+        raise
+    hub = start_hub(loop)
+    # Before 3.12 asyncio's child watcher asks the policy for the loop of the main thread.
+    set_loop = sys.version_info < (3, 12)
+    if set_loop:
+        asyncio.set_event_loop(loop)
+    try:
+        result = main(*args)
+        if asyncio.iscoroutine(result):
+            return _run_task(hub, loop.create_task(result))
+        return result
+    finally:
+        try:
+            shutdown(hub)
+        finally:
+            if set_loop:
+                asyncio.set_event_loop(None)
+
+
+def _run_task(hub: Any, task: asyncio.Task[T]) -> T:
+    try:
+        wait_task(hub, task)
+    except KeyboardInterrupt:
+        if task.done():
+            raise
+        task.cancel()
+        wait_task(hub, task)  # a second Ctrl-C does not wait for it
+        if task.cancelled():
+            raise
+    return task.result()
+
+
+async def _call(fn: Callable[..., T], args: Any, kwargs: Any) -> T:
+    return fn(*args, **kwargs)
+
+
+async def run_sync(fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call a blocking function from a coroutine, without a thread: it parks this Task.
+
+    Everything that *fn* calls may wait with patched calls, ``await_`` or greenbridge's own
+    primitives. It runs as part of the calling Task: the running loop is visible, and context
+    variables are shared both ways.
+
+    Raises:
+        Exception: whatever *fn* raises.
+
+    On cancellation of the Task, CancelledError is raised in *fn* where it waits.
+    """
+    if type(getcurrent()) is Worker:
+        return fn(*args, **kwargs)  # the Task is green already
+    if not callable(fn):
+        raise TypeError(f"run_sync() needs a function to call, not {fn!r}")
+    coro = GreenCoro(pool_of(asyncio.get_running_loop()), _call(fn, args, kwargs))
+    return await coro  # type: ignore[no-any-return]
+
+
+def async_(fn: Callable[P, T]) -> Callable[P, Awaitable[T]]:
+    """Decorator: a blocking ``def`` becomes a coroutine function, run by :func:`run_sync`."""
+    if asyncio.iscoroutinefunction(fn) if sys.version_info < (3, 12) else _is_async(fn):
+        raise TypeError(f"async_() is for an ordinary def; {fn!r} can be awaited as it is")
+
+    @functools.wraps(fn)
+    async def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+        return await run_sync(fn, *args, **kwargs)
+
+    return wrapper
+
+
+def _is_async(fn: object) -> bool:
+    import inspect
+
+    return inspect.iscoroutinefunction(fn)

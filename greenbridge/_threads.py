@@ -1,0 +1,516 @@
+"""Green threads: what ``spawn`` starts, and the handle that it returns (they are one object)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import sys
+import traceback
+from collections.abc import Callable, Generator
+from functools import partial
+from types import CodeType, FrameType
+from typing import Any, Final, final
+
+from greenlet import getcurrent, greenlet
+
+from ._errors import BadTimeoutError, BlockingSwitchError, GreenbridgeError, GreenExit
+from ._hub import Hub, ThreadLike, _local, get_hub
+from ._originals import allocate_lock, get_ident, monotonic
+from ._portal import FINISHED, current_owner, finished, make_waiter
+from ._teardown import watch_loop
+from ._threadstate import NESTED, get_running_loop
+from ._timers import NEVER
+
+__all__ = ("GreenThread", "spawn", "spawn_later")
+
+# Frames kept of the place where a thread was spawned: enough to find it, cheap enough to keep.
+_SPAWN_FRAMES: Final = 4
+_UNSET: Final = object()
+
+
+@final
+class GreenThread(ThreadLike, greenlet):
+    """A function that runs concurrently on the hub's loop, and the handle to it.
+
+    Made by :func:`spawn`. It behaves as a thread: no event loop is visible in it, and a blocking
+    call in it (patched, or one of greenbridge's own) lets everything else run. ``await`` it in
+    a coroutine, or ``get()`` it in green code or from a native thread, for its result.
+
+    An error that nobody fetched is reported once, through the loop's exception handler, with the
+    stack where the thread was spawned and the one where it failed.
+    """
+
+    __slots__ = (
+        "_args",
+        "_error",
+        "_fn",
+        "_kwargs",
+        "_links",
+        "_name",
+        "_report",
+        "_spawned",
+        "_value",
+        "hub",
+        "pending",
+        "resume",
+        "stepper",
+        "task",
+        "task_error",
+        "timer_at",
+        "waiter",
+    )
+
+    def __init__(self, hub: Hub, fn: Callable[..., Any], args: Any, kwargs: Any) -> None:
+        greenlet.__init__(self, None, hub.greenlet)
+        self.gr_context = contextvars.copy_context()
+        self.hub = hub
+        self._fn: Any = fn
+        self._args = args
+        self._kwargs = kwargs
+        self._links: list[tuple[object, Callable[[], object]]] | None = None
+        self._value: Any = _UNSET
+        self._error: BaseException | None = None
+        self.waiter = None
+        self.pending = None
+        self.timer_at = NEVER
+        self.stepper = None
+        self.task = None
+        hub.threads.add(self)
+
+    # -- running ---------------------------------------------------------------------------
+
+    def run(self) -> Any:
+        """Called by greenlet at the first switch; not for use."""
+        fn, args, kwargs = self._fn, self._args, self._kwargs
+        self._fn = self._args = self._kwargs = None
+        value: Any = None
+        error: BaseException | None = None
+        try:
+            if self.pending is not None:  # killed before it began
+                raise self.pending
+            value = fn(*args, **kwargs) if kwargs else fn(*args)
+        except GreenExit as exc:
+            value = exc
+        except BaseException as exc:
+            # Without this frame, which holds self: the handle must not keep itself alive.
+            error = exc.with_traceback(exc.__traceback__ and exc.__traceback__.tb_next)
+        result = self._finish(value, error)
+        # The frames of the error's traceback lead back to this one: it must hold nothing.
+        del self, fn, args, kwargs, value, error
+        return result
+
+    def _finish(self, value: Any, error: BaseException | None) -> Any:
+        hub = self.hub
+        self.pending = None
+        self._error = error
+        self._value = value
+        if error is not None and not isinstance(error, (KeyboardInterrupt, SystemExit)):
+            self._report = Unretrieved(self, error)
+        if self.timer_at != NEVER:
+            hub.timers.discard(self)
+        result: Any = None
+        if self.stepper is not None:
+            self.parent = finished(self, error)
+            result = FINISHED
+        else:
+            if NESTED:
+                NESTED.discard(self)
+            if self.parent is not hub.greenlet:
+                self.parent = hub.greenlet
+        threads = hub.threads
+        threads.discard(self)
+        if self._links is not None:
+            links, self._links = self._links, None
+            for _, call in links:
+                call()
+        if not threads and hub.on_empty:
+            for call in hub.on_empty[:]:
+                call()
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            # As in asyncio: these are for the program, not for whoever joins.
+            hub.schedule(greenlet(partial(_raise, error), hub.greenlet))
+        return result
+
+    # -- the handle ------------------------------------------------------------------------
+
+    @property
+    def greenlet(self) -> greenlet:  # type: ignore[override]
+        return self
+
+    @property
+    def name(self) -> str:
+        """A name for debugging; may be set."""
+        try:
+            return self._name
+        except AttributeError:
+            return f"GreenThread-{id(self):x}"
+
+    @name.setter
+    def name(self, value: str) -> None:
+        self._name: str = value
+
+    def ready(self) -> bool:
+        """Whether it has finished, in whatever way."""
+        return self._value is not _UNSET
+
+    def successful(self) -> bool:
+        """Whether it has finished and raised nothing (being killed is no error)."""
+        return self._value is not _UNSET and self._error is None
+
+    @property
+    def value(self) -> Any:
+        """What it returned; None if it has not finished or failed."""
+        return None if self._value is _UNSET else self._value
+
+    @property
+    def exception(self) -> BaseException | None:
+        """What it raised, or None. Looking at it counts as having handled the error."""
+        self._retrieved()
+        return self._error
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until it has finished; its error is not raised.
+
+        Args:
+            timeout: in seconds; None waits without limit. Look at :meth:`ready` afterwards.
+
+        Raises:
+            BlockingSwitchError: in a bare loop callback or coroutine, where this could never end.
+
+        On cancellation of the caller the thread runs on.
+        """
+        if self._value is not _UNSET:
+            return
+        check_seconds(timeout)
+        owner = current_owner()
+        if owner is None:
+            self._join_native(timeout)
+            return
+        if owner is self:
+            raise GreenbridgeError(
+                f"{self!r} was asked to join itself: it would wait for its own end for ever. "
+                "Join it from the thread that spawned it"
+            )
+        deadline = NEVER if timeout is None else monotonic() + timeout
+        waiter = make_waiter(owner, deadline)
+        self._add_link(waiter, waiter.wake)
+        try:
+            waiter.park()
+        finally:
+            self._remove_link(waiter)
+
+    def _join_native(self, timeout: float | None) -> None:
+        if get_ident() == self.hub.ident:
+            raise BlockingSwitchError(
+                f"{self!r} was joined in code that the event loop runs directly; nothing could "
+                "run it meanwhile. In an async def write 'await thread'; in a callback use "
+                "'thread.link(callback)'"
+            )
+        lock = allocate_lock()
+        lock.acquire()
+        self._add_link(lock, lock.release)
+        try:
+            lock.acquire(timeout=-1 if timeout is None else timeout)
+        finally:
+            self._remove_link(lock)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """Its result: what it returned, or what it raised, raised here.
+
+        Args:
+            block: False does not wait.
+            timeout: in seconds; None waits without limit.
+
+        Raises:
+            TimeoutError: if it has not finished by then.
+
+        On cancellation of the caller the thread runs on.
+        """
+        if self._value is _UNSET and block:
+            self.join(timeout)
+        if self._value is _UNSET:
+            raise TimeoutError(f"{self!r} has not finished")
+        return self._result()
+
+    def kill(
+        self,
+        exception: BaseException | type[BaseException] = GreenExit,
+        block: bool = True,
+        timeout: float | None = None,
+    ) -> None:
+        """Raise *exception* in it, where it waits; before its first switch it never starts.
+
+        Args:
+            exception: class or instance. GreenExit (the default) ends it without an error.
+            block: wait until it has finished (its ``finally`` blocks may take time).
+            timeout: how long to wait, in seconds; None without limit.
+
+        If it has been woken and not run yet, *exception* is raised at its next wait: what it was
+        woken with is not lost. May be called from any OS thread.
+        """
+        check_seconds(timeout)
+        if self._value is not _UNSET:
+            return
+        exc = exception() if isinstance(exception, type) else exception
+        if get_ident() != self.hub.ident:
+            self.hub.call_threadsafe(self.interrupt, exc)
+        elif current_owner() is self:
+            raise exc
+        else:
+            self.interrupt(exc)
+        if block and (get_ident() != self.hub.ident or current_owner() is not None):
+            self.join(timeout)
+
+    def interrupt(self, exc: BaseException) -> None:
+        """Raise *exc* at its wait; see ``Owner.interrupt``."""
+        if self._value is _UNSET:
+            super().interrupt(exc)
+
+    def link(self, callback: Callable[[GreenThread], object]) -> None:
+        """Call ``callback(thread)`` in a new green thread when this one has finished, or now."""
+        self._retrieved()
+        self._add_link(callback, partial(_spawn_on, self.hub, callback, self))
+
+    def unlink(self, callback: Callable[[GreenThread], object]) -> None:
+        """Do not call *callback* any more."""
+        self._remove_link(callback)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """Wait in a coroutine. If the awaiting Task is cancelled, the thread runs on."""
+        if self._value is _UNSET:
+            loop = asyncio.get_running_loop()
+            future = loop.create_future()
+            hub_loop = self.hub.loop
+            settle = partial(_settle, future)
+            if loop is hub_loop:
+                self._add_link(future, settle)
+            else:
+                self._add_link(future, partial(loop.call_soon_threadsafe, settle))
+            try:
+                yield from future
+            finally:
+                self._remove_link(future)
+        return self._result()
+
+    def unwind(self) -> None:
+        """Kill it now, without a loop: the hub is ending, and the caller is its greenlet."""
+        if self._value is not _UNSET:
+            return
+        waiter = self.waiter
+        self.stepper = None  # its Task will not be stepped any more
+        if self:
+            at = self.resume if waiter is None or not hasattr(waiter, "greenlet") else waiter.greenlet
+            at.throw(GreenExit())
+        else:
+            self.pending = GreenExit()
+            self.parent = getcurrent()
+            self.switch()
+
+    def __repr__(self) -> str:
+        if self._value is _UNSET:
+            state = "parked" if self.waiter is not None else "ready" if self else "not started"
+            if getcurrent() is self:
+                state = "running"
+        elif self._error is not None:
+            state = f"failed with {self._error!r}"
+        else:
+            state = "finished"
+        return f"<{type(self).__name__} {self.name!r} {state}>"
+
+    # -- inside ----------------------------------------------------------------------------
+
+    def _result(self) -> Any:
+        self._retrieved()
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+    def _retrieved(self) -> None:
+        try:
+            report = self._report
+        except AttributeError:
+            self._report: Any = None  # nothing to report, now or later
+        else:
+            if report is not None:
+                report.done = True
+
+    def _add_link(self, key: object, call: Callable[[], object]) -> None:
+        if self._links is None:
+            self._links = []
+        links = self._links
+        links.append((key, call))
+        # Another OS thread may have finished it between the caller's look and the append.
+        if self._value is not _UNSET and (key, call) in links:
+            links.remove((key, call))
+            self._links = None
+            call()
+
+    def _remove_link(self, key: object) -> None:
+        if self._links is not None:
+            self._links = [link for link in self._links if link[0] is not key]
+
+
+class Unretrieved:
+    """Reports the error of a green thread when its handle is gone and nobody has looked."""
+
+    __slots__ = ("done", "error", "loop", "name", "spawned")
+
+    def __init__(self, thread: GreenThread, error: BaseException) -> None:
+        self.done = hasattr(thread, "_report")
+        self.error = error
+        self.loop = thread.hub.loop
+        self.name = thread.name
+        self.spawned = thread._spawned
+
+    def __del__(self) -> None:
+        if self.done:
+            return
+        report = partial(_report, self.loop, self.name, self.error, self.spawned)
+        # Not here: this may be the garbage collector's doing, in the middle of anything. (CPython
+        # 3.11 formats a traceback with ast.parse, which breaks an ast.parse that is interrupted.)
+        try:
+            self.loop.call_soon_threadsafe(report)
+        except RuntimeError:
+            report()  # the loop is closed: better now than never
+
+
+def _report(loop: Any, name: str, error: BaseException, spawned: tuple[Any, ...]) -> None:
+    stack = spawn_stack(spawned)
+    message = f"green thread {name!r} failed, and nobody asked for its result"
+    if not loop.is_closed():
+        loop.call_exception_handler(
+            {"message": message, "exception": error, "source_traceback": stack}
+        )
+        return
+    asyncio.log.logger.error(
+        "%s\nObject created at (most recent call last):\n%s",
+        message,
+        "".join(traceback.format_list(stack)).rstrip(),
+        exc_info=error,
+    )
+
+
+def check_seconds(seconds: float | None) -> None:
+    """Refuse a negative or NaN timeout. (``not >=`` is true for NaN as well.)"""
+    if seconds is not None and not seconds >= 0:
+        raise BadTimeoutError(
+            f"timeout must be zero or more seconds, not {seconds!r}. "
+            "Write None to wait without limit, 0 not to wait"
+        )
+
+
+def spawn_stack(frames: tuple[Any, ...]) -> list[traceback.FrameSummary]:
+    """The stack that :func:`_where` noted, oldest first, in the form of the traceback module."""
+    stack = []
+    for code, lasti in zip(frames[0::2], frames[1::2], strict=True):
+        stack.append(traceback.FrameSummary(code.co_filename, _line(code, lasti), code.co_name))
+    return stack[::-1]
+
+
+def _line(code: CodeType, lasti: int) -> int:
+    for start, end, line in code.co_lines():
+        if start <= lasti < end and line is not None:
+            return line
+    return code.co_firstlineno
+
+
+def _where(frame: FrameType | None) -> tuple[Any, ...]:
+    """Code objects and instruction offsets: finding the line is left to who needs it."""
+    found: list[Any] = []
+    while frame is not None and len(found) < 2 * _SPAWN_FRAMES:
+        found.append(frame.f_code)
+        found.append(frame.f_lasti)
+        frame = frame.f_back
+    return tuple(found)
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _raise(error: BaseException) -> None:
+    raise error
+
+
+def _start(hub: Hub, thread: GreenThread) -> None:
+    hub.ready.append(thread)
+    if not hub.scheduled:
+        hub.schedule_drain()
+
+
+def _spawn_on(hub: Hub, fn: Callable[..., Any], *args: Any) -> None:
+    """Start a green thread on *hub*, from any OS thread."""
+    if get_ident() == hub.ident:
+        thread = GreenThread(hub, fn, args, None)
+        thread._spawned = _where(sys._getframe(1))
+        _start(hub, thread)
+    else:
+        hub.call_threadsafe(_spawn_on, hub, fn, *args)
+
+
+def _thread(fn: Callable[..., Any], args: Any, kwargs: Any, what: str) -> GreenThread:
+    if not callable(fn):
+        close = getattr(fn, "close", None)
+        if asyncio.iscoroutine(fn) and close is not None:
+            close()
+            raise TypeError(
+                f"{what}() got the coroutine {fn!r}, but needs a function. A coroutine runs as a "
+                "Task: asyncio.create_task(...), or in green code spawn(await_, coroutine)"
+            )
+        raise TypeError(
+            f"{what}() needs a function to call, but got {fn!r}. Did you call it yourself? "
+            f"Write {what}(function, argument), not {what}(function(argument))"
+        )
+    hub = _local.hub
+    if hub is None or hub.closed or hub.loop is not get_running_loop():
+        hub = get_hub()
+    if hub.keeper is None and not hub.owned:
+        watch_loop(hub)
+    thread = GreenThread(hub, fn, args, kwargs)
+    thread._spawned = _where(sys._getframe(2))
+    return thread
+
+
+def spawn(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> GreenThread:
+    """Start ``fn(*args, **kwargs)`` as a green thread of this OS thread's hub.
+
+    It starts when the caller waits next, after those spawned before it, in a copy of the
+    caller's context. Where no event loop runs, the hub starts one of its own.
+
+    Raises:
+        TypeError: if *fn* cannot be called.
+    """
+    thread = _thread(fn, args, kwargs, "spawn")
+    hub = thread.hub
+    hub.ready.append(thread)
+    if not hub.scheduled:
+        hub.schedule_drain()
+    return thread
+
+
+class _Later:
+    """Starts a green thread when its time has come."""
+
+    __slots__ = ("thread", "timer_at")
+
+    def __init__(self, thread: GreenThread) -> None:
+        self.thread = thread
+        self.timer_at = NEVER
+
+    def due(self, now: float) -> float:
+        if self.thread._value is _UNSET:
+            _start(self.thread.hub, self.thread)
+        return NEVER
+
+
+def spawn_later(seconds: float, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """As :func:`spawn`, but start it after *seconds*. Killed before that, it never starts.
+
+    Raises:
+        BadTimeoutError: if *seconds* is negative or NaN.
+    """
+    check_seconds(seconds)
+    thread = _thread(fn, args, kwargs, "spawn_later")
+    thread.hub.timers.add(_Later(thread), monotonic() + seconds)
+    return thread
