@@ -27,6 +27,15 @@ from ._groups import joinall as joinall
 from ._groups import killall as killall
 from ._groups import wait as wait
 from ._offload import offload as offload
+from ._patch_report import stale as stale
+from ._patching import Applied as Applied
+from ._patching import is_module_patched as is_module_patched
+from ._patching import is_object_patched as is_object_patched
+from ._patching import original as original
+from ._patching import patch as patch
+from ._patching import patch_all as patch_all
+from ._patching import patched as patched
+from ._patching import unpatch_all as unpatch_all
 from ._portal import await_ as await_
 from ._runner import async_ as async_
 from ._runner import install as install
