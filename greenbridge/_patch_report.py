@@ -129,18 +129,17 @@ def stale() -> tuple[Stale, ...]:
             if id(value) in originals:
                 found.add(Stale(where, name, label(value), "default"))
 
-    for module_name, module in list(sys.modules.items()):
+    modules: dict[str, Any] = sys.modules  # Any: None for a blocked import, or any object
+    for module_name, module in list(modules.items()):
         if isinstance(module, ModuleType) and not _is_ours(module_name):
-            look(module_name, "", vars(module))
+            # Not vars(): a lazy module would load itself.
+            look(module_name, "", ModuleType.__getattribute__(module, "__dict__"))
     for record in originals.values():
-        if isinstance(record.original, type):
-            for child in record.original.__subclasses__():
-                if id(child) not in originals and not _is_ours(child.__module__):
-                    found.add(
-                        Stale(
-                            child.__module__, child.__qualname__, label(record.original), "subclass"
-                        )
-                    )
+        children: list[type] = getattr(record.original, "__subclasses__", list)()
+        for child in children:
+            if id(child) not in originals and not _is_ours(child.__module__):
+                name = label(record.original)
+                found.add(Stale(child.__module__, child.__qualname__, name, "subclass"))
     return tuple(sorted(found, key=str))
 
 

@@ -123,20 +123,32 @@ def _visible(holder: Any, attribute: str) -> Any:
     return _ABSENT
 
 
+def _refuse_rival(where: str, value: Any) -> None:
+    maker = str(getattr(value, "__module__", None) or "").partition(".")[0]
+    if maker in _RIVALS:
+        raise PatchConflictError(
+            f"{where} is {value!r}: {maker} has patched it already, and a socket "
+            f"can wait on one hub only. Remove {maker}'s monkey patching; greenbridge.patch_all() "
+            "takes its place."
+        )
+
+
 def _resolve(table: Table, chosen: Mapping[str, Patch], python: tuple[int, int]) -> list[_Step]:
     steps: list[_Step] = []
     for name, row in chosen.items():
         where = f"{table.module}:{name}"
-        owner, _, attribute = row.to.partition(":")
-        green = getattr(importlib.import_module(owner), attribute)
         loaded = importlib.import_module(table.module)
         holder = _settable(table.module, name, _owner(loaded, name))
-        if not row.add and _visible(holder, name.rpartition(".")[2]) is _ABSENT:
+        raw = _visible(holder, name.rpartition(".")[2])
+        if raw is _ABSENT and not row.add:
             raise LookupError(
                 f"the patch table of {table.module} replaces {table.module}.{name}, which Python "
                 f"{python[0]}.{python[1]} does not have here; give the row since=, until= or "
                 "platforms="
             )
+        _refuse_rival(f"{table.module}.{name}", raw)
+        owner, _, attribute = row.to.partition(":")
+        green = getattr(importlib.import_module(owner), attribute)
         patch = row.part or table.module
         steps.append(_Step(table.module, name, holder, green, patch, ""))
         for place in row.also:
@@ -174,16 +186,6 @@ def _binding_like(raw: Any, holder: Any, green: Any) -> Any:
     return green
 
 
-def _refuse_rival(step: _Step, value: Any) -> None:
-    maker = str(getattr(value, "__module__", None) or "").partition(".")[0]
-    if maker in _RIVALS:
-        raise PatchConflictError(
-            f"{step.module}.{step.name} is {value!r}: {maker} has patched it already, and a socket "
-            f"can wait on one hub only. Remove {maker}'s monkey patching; greenbridge.patch_all() "
-            "takes its place."
-        )
-
-
 def _records(steps: Iterable[_Step]) -> list[Record]:
     """What has to be set to take *steps*, compared with what stands there now."""
     plan: dict[tuple[str, str], Record] = {}
@@ -200,8 +202,6 @@ def _records(steps: Iterable[_Step]) -> list[Record]:
             # have put something of their own there, on purpose.
             if _plain(raw) is not _plain(source.original):
                 continue
-        else:
-            _refuse_rival(step, raw)
         green = _binding_like(raw, step.holder, step.green)
         known = plan.get(key)
         if known is not None:

@@ -166,13 +166,13 @@ def test_a_conflict_on_restore_changes_nothing() -> None:
 
     def theirs(seconds: float) -> None: ...
 
-    time.sleep = theirs
+    time.sleep = theirs  # type: ignore[assignment]  # somebody else's
     for undo in (applied.restore, unpatch_all):
         with pytest.raises(PatchConflictError, match=r"time\.sleep is now .*theirs.*Undo|undo"):
             undo()
         assert time.monotonic is green_monotonic
         assert time.sleep is theirs
-    time.sleep = green_sleep
+    time.sleep = green_sleep  # type: ignore[assignment]  # the table's own
     applied.restore()
     assert time.monotonic is not green_monotonic
 
@@ -249,7 +249,7 @@ def test_another_green_library_is_refused() -> None:
     def theirs(seconds: float) -> None: ...
 
     theirs.__module__ = "gevent.hub"
-    time.sleep = theirs
+    time.sleep = theirs  # type: ignore[assignment]  # somebody else's
     monotonic = time.monotonic
     with pytest.raises(PatchConflictError, match=r"gevent has patched it already"):
         apply([CLOCKS])

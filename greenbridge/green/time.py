@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import operator
 import sys
 from typing import SupportsFloat, SupportsIndex
 
 from .._originals import time_sleep
 from .._waiting import parkable
 from .._waiting import sleep as park_for
+from ._numbers import number
 
 __all__ = ("sleep",)
 
 # The original's largest argument is 2**63 - 1 nanoseconds (292 years); whatever is near it
 # or above goes to the original, which raises.
 _MAX_S = 9_223_372_035.0
-_REAL_NUMBERS = sys.version_info >= (3, 15)  # since then anything with __float__ is accepted
 _AUDITED = sys.version_info >= (3, 13)
-_NOT_A_NUMBER = float("nan")
-
-
-def _number(seconds: SupportsFloat | SupportsIndex) -> float:
-    """*seconds* read as the original reads it; NaN for what only the original can refuse."""
-    if isinstance(seconds, float):
-        return float.__float__(seconds)
-    if _REAL_NUMBERS and hasattr(type(seconds), "__float__"):
-        return float(seconds)
-    return operator.index(seconds) if hasattr(type(seconds), "__index__") else _NOT_A_NUMBER
 
 
 def sleep(seconds: SupportsFloat | SupportsIndex, /) -> None:
@@ -41,7 +30,7 @@ def sleep(seconds: SupportsFloat | SupportsIndex, /) -> None:
         OverflowError: *seconds* is infinite or longer than 292 years.
         TypeError: *seconds* is not a number that ``time.sleep`` takes.
     """
-    value = seconds if type(seconds) is float or type(seconds) is int else _number(seconds)
+    value = seconds if type(seconds) is float or type(seconds) is int else number(seconds)
     if not 0 <= value <= _MAX_S:
         time_sleep(seconds)  # type: ignore[arg-type]  # raises what this Python raises
     else:
