@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-#: So many problems of a suite are shown that say the same; a suite that does not start has hundreds.
+#: So many problems of a suite that say the same are shown; if it does not start, it has hundreds.
 _ALIKE: Final = 12
 
 

@@ -68,11 +68,14 @@ class _Reporter:
     def environment(self, event: str) -> None:
         """Say which Python this is and what its sockets are."""
         bridge = sys.modules.get("greenbridge")
+        engine: Any = sys.modules.get("greenbridge._patching")
+        records = engine.patched() if engine is not None else ()
         self.send(
             event,
             python=sys.version,
             socket=f"{socket.socket.__module__}.{socket.socket.__qualname__}",
-            patched=sorted(bridge.patched()) if bridge is not None else [],
+            patched=len(records),
+            displaced=[f"{row.module}.{row.name}" for row in records if not row.is_in_place],
             green=bool(bridge is not None and bridge.is_green()),
             **self._beside.counts(),
         )

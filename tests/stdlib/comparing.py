@@ -87,6 +87,9 @@ def proof_problems(green: Record, suite: Suite) -> list[Problem]:
             found.append(
                 Problem(name, f"at the {proof['event']} socket.socket is {proof['socket']}")
             )
+        if proof["displaced"]:
+            names = ", ".join(proof["displaced"])
+            found.append(Problem(name, f"at the {proof['event']} no longer patched: {names}"))
         if not proof["green"]:
             found.append(Problem(name, f"at the {proof['event']} the tests' thread is not green"))
     if suite.waits and not any(proof["waits"] for proof in green.proofs):

@@ -95,7 +95,12 @@ def test_what_fails_plainly_may_fail_greenly() -> None:
 
 def proof(**changes: object) -> Record:
     made = Record("test_x")
-    good = {"event": "end", "socket": "greenbridge.green.socket.socket", "green": True}
+    good = {
+        "event": "end",
+        "socket": "greenbridge.green.socket.socket",
+        "green": True,
+        "displaced": [],
+    }
     made.proofs.append({**good, "waits": 5, **changes})
     return made
 
@@ -105,6 +110,9 @@ def test_a_run_must_prove_that_it_was_green() -> None:
     assert proof_problems(proof(), suite) == []
     assert "socket.socket is socket.socket" in (
         proof_problems(proof(socket="socket.socket"), suite)[0].text
+    )
+    assert "no longer patched: time.sleep" in (
+        proof_problems(proof(displaced=["time.sleep"]), suite)[0].text
     )
     assert "not green" in proof_problems(proof(green=False), suite)[0].text
     assert "never parked" in proof_problems(proof(waits=0), suite)[0].text
