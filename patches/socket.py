@@ -19,7 +19,9 @@ TABLE = Table(
             "greenbridge.green.socket:close", "wakes who waits for the descriptor, with EBADF"
         ),
         "getaddrinfo": Patch(
-            "greenbridge.green.dns:getaddrinfo", "asks in an OS thread, parks meanwhile", part="dns"
+            "greenbridge.green.dns:getaddrinfo",
+            "addresses and local names at once; else parks while an OS thread asks",
+            part="dns",
         ),
         "gethostbyaddr": Patch("greenbridge.green.dns:gethostbyaddr", "as getaddrinfo", part="dns"),
         "gethostbyname": Patch("greenbridge.green.dns:gethostbyname", "as getaddrinfo", part="dns"),
