@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -85,10 +86,10 @@ def _environment() -> dict[str, str]:
     """What our processes see: no proxies, and the greenbridge that we are."""
     hidden = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
     environment = {k: v for k, v in os.environ.items() if k.lower() not in hidden}
-    root = str(HERE.parent.parent)
-    if sys.path[:1] in ([root], [""]):  # found in the current folder, by python -m
+    root = HERE.parent.parent
+    if root.name not in ("site-packages", "dist-packages"):  # a checkout: found by python -m
         known = environment.get("PYTHONPATH")
-        environment["PYTHONPATH"] = os.pathsep.join([root, known] if known else [root])
+        environment["PYTHONPATH"] = os.pathsep.join([str(root), known] if known else [str(root)])
     return environment
 
 
@@ -110,6 +111,11 @@ def _process(*words: str) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
             yield process, errors
         finally:
             process.kill()
+            process.wait()  # Popen does not, after Ctrl-C
+
+
+def _ending(code: int) -> str:
+    return f"died of {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
 
 def _last_words(errors: IO[str]) -> str:
@@ -162,9 +168,15 @@ def measure(
     result: dict[str, Any] | None = None  # from JSON
     with _process(str(HERE / "worker.py"), json.dumps(asdict(job))) as (process, errors):
         assert process.stdout is not None
-        stuck = threading.Timer(_STUCK_S, process.kill)
-        stuck.daemon = True
-        stuck.start()
+        stuck = threading.Event()
+
+        def give_up() -> None:
+            stuck.set()
+            process.kill()
+
+        alarm = threading.Timer(_STUCK_S, give_up)
+        alarm.daemon = True
+        alarm.start()
         try:
             for line in process.stdout:
                 message = json.loads(line)
@@ -173,8 +185,8 @@ def measure(
                 result = message.get("result", result)
             code = process.wait()
         finally:
-            stuck.cancel()
+            alarm.cancel()
         if result is None or code != 0:
-            ended = "was ended as stuck" if code == -9 else f"ended with exit code {code}"
+            ended = f"was stuck for {_STUCK_S:g} s" if stuck.is_set() else _ending(code)
             return Measured(way, failed=requests, error=f"{ended}: {_last_words(errors)}")
     return Measured(way, **result)
