@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.progress import Progress
@@ -65,17 +65,13 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     add("--scale", type=_scale, default=1.0, help="multiply the number of operations (1.0)")
     add("--json", type=Path, metavar="FILE", help="write all figures there")
     add("--svg", type=Path, metavar="FILE", help="draw the ratios to gevent there")
-    add("--from", dest="source", type=Path, metavar="FILE", help="draw this JSON, measure nothing")
     add(
         "--check",
         action="store_true",
         help="exit 1 if a target is missed, 3 if one is not measured",
     )
     add("--list", action="store_true", help="list workloads and peers")
-    options = parser.parse_args(argv)
-    if options.source and not options.svg:
-        parser.error("--from needs --svg FILE")
-    return options
+    return parser.parse_args(argv)
 
 
 def _list(console: Console) -> None:
@@ -106,10 +102,6 @@ def main(argv: list[str] | None = None) -> int:
     if options.list:
         _list(console)
         return EXIT_REACHED
-    if options.source:
-        data = json.loads(options.source.read_text(encoding="utf-8"))
-        _draw(data, options.svg)
-        return EXIT_REACHED
     rows = [BY_NAME[name] for name in options.only] if options.only else list(WORKLOADS)
     results = _measured(console, rows, options)
     print_figures(console, results, options.peers)
@@ -117,7 +109,10 @@ def main(argv: list[str] | None = None) -> int:
     if options.json:
         options.json.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     if options.svg:
-        _draw(data, options.svg)
+        # Only drawing needs the plotting library of the bench extra.
+        from ._plot import draw
+
+        draw(data, options.svg)
     if not options.check:
         return EXIT_REACHED
     found = verdicts(results)
@@ -126,13 +121,6 @@ def main(argv: list[str] | None = None) -> int:
     if "missed" in outcomes:
         return EXIT_MISSED
     return EXIT_NOT_MEASURED if "not measured" in outcomes else EXIT_REACHED
-
-
-def _draw(data: dict[str, Any], path: Path) -> None:
-    # Only drawing needs the plotting library of the bench extra.
-    from ._plot import draw
-
-    draw(data, path)
 
 
 if __name__ == "__main__":

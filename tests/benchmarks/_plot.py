@@ -30,7 +30,9 @@ def draw(data: dict[str, Any], path: Path) -> None:
     rows = {
         name: row
         for name, row in data["workloads"].items()
-        if row["baseline"] == _BASELINE and row["peers"].get(_BASELINE, {}).get("ratio")
+        if row["baseline"] == _BASELINE
+        and row["unit"] != "calls"
+        and row["peers"].get(_BASELINE, {}).get("ratio")
     }
     peers = [name for name in _DRAWN if any(name in row["peers"] for row in rows.values())]
     chart = pygal.HorizontalBar(
@@ -46,7 +48,6 @@ def draw(data: dict[str, Any], path: Path) -> None:
             font_family="sans-serif",
         ),
         js=(),
-        no_prefix=True,
         width=900,
         height=120 + _HEIGHT_PER_BAR_PX * len(rows) * (len(peers) + 1),
         range=(0, _LONGEST),
@@ -55,6 +56,7 @@ def draw(data: dict[str, Any], path: Path) -> None:
         legend_at_bottom=True,
         disable_xml_declaration=True,
     )
+    chart.uuid = "benchmarks"  # instead of a random one: the same figures give the same file
     # The first row of a horizontal chart is drawn at the bottom.
     order = list(reversed(rows.values()))
     chart.x_labels = [row["title"] for row in order]

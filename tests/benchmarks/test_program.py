@@ -71,6 +71,17 @@ def test_bad_arguments_are_refused_before_anything_runs(arguments: list[str]) ->
     assert "error: argument" in done.stderr
 
 
+def test_the_page_shows_the_recorded_figures() -> None:
+    done = subprocess.run(
+        [sys.executable, str(_ROOT / "docs" / "render_benchmarks.py"), "--check"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_tables_agree_with_each_other() -> None:
     names = {peer.name for peer in PEERS}
     assert len(BY_NAME) == len(WORKLOADS)
