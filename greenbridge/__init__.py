@@ -51,8 +51,61 @@ from ._timeouts import CancelScope as CancelScope
 from ._timeouts import Timeout as Timeout
 from ._timeouts import fail_after as fail_after
 from ._timeouts import move_on_after as move_on_after
-from ._timeouts import sleep as sleep
 from ._timeouts import with_timeout as with_timeout
 from ._waiting import parkable as is_green
+from ._waiting import sleep as sleep
+
+__all__ = (
+    "Applied",
+    "BadTimeoutError",
+    "BlockingSwitchError",
+    "CancelScope",
+    "ClosedHubError",
+    "GreenExit",
+    "GreenThread",
+    "GreenbridgeError",
+    "Group",
+    "HubConflictError",
+    "LoopMismatchError",
+    "NoPortalError",
+    "NotAwaitableError",
+    "PatchConflictError",
+    "Pool",
+    "SwitchForbiddenError",
+    "TaskGroup",
+    "Timeout",
+    "UnknownPatchError",
+    "async_",
+    "await_",
+    "entered",
+    "fail_after",
+    "getcurrent",
+    "install",
+    "is_green",
+    "is_module_patched",
+    "is_object_patched",
+    "iterate",
+    "iwait",
+    "joinall",
+    "killall",
+    "move_on_after",
+    "new_event_loop",
+    "no_switch",
+    "offload",
+    "original",
+    "patch",
+    "patch_all",
+    "patched",
+    "run",
+    "run_sync",
+    "sleep",
+    "spawn",
+    "spawn_later",
+    "stale",
+    "uninstall",
+    "unpatch_all",
+    "wait",
+    "with_timeout",
+)
 
 __version__ = "0.1.0"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
-from types import TracebackType
-from typing import Any, Generic, TypeVar, final
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, final
 
 from ._errors import NotAwaitableError
 from ._hub import _local
 from ._portal import await_
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Iterator
+    from types import TracebackType
 
 T = TypeVar("T")
 
@@ -47,7 +49,7 @@ def _steps(async_iterable: AsyncIterable[T]) -> Iterator[T]:
 
 
 @final
-class entered(Generic[T]):  # noqa: N801  # reads as a statement: with entered(...)
+class entered(Generic[T]):  # reads as a statement: with entered(...)
     """``with entered(acm) as x:`` in sync code, as ``async with acm as x:`` in a coroutine.
 
     Entering and leaving wait as :func:`await_` does, with the same errors.

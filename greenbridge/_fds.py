@@ -22,9 +22,12 @@ import os
 from collections import deque
 from typing import Any, Final
 
+from greenlet import getcurrent
+
 from ._errors import LoopMismatchError
 from ._hub import HUBS, PENDING, WOKEN, Hub, Waiter
 from ._originals import allocate_lock, get_ident
+from ._threadstate import set_running_loop
 
 # How long closing_fd waits for a hub in another OS thread to let go of a descriptor. It answers
 # within one iteration of its loop; only a loop that is blocked takes longer (a guess).
@@ -82,7 +85,12 @@ class Fd:
         while readers:
             waiter = readers.popleft()
             if waiter.state == PENDING:
-                self._wake(waiter)
+                if type(waiter) is not Waiter:
+                    waiter.finish(WOKEN)
+                    return
+                waiter.state = WOKEN
+                # Never switch from here: see below.
+                self.hub.schedule(waiter.greenlet)
                 return
         self.read_armed = False
         self.hub.loop.remove_reader(self.fd)
@@ -94,19 +102,20 @@ class Fd:
         while writers:
             waiter = writers.popleft()
             if waiter.state == PENDING:
-                self._wake(waiter)
+                if type(waiter) is not Waiter:
+                    waiter.finish(WOKEN)
+                    return
+                waiter.state = WOKEN
+                # Never switch from here. While libuv delivers events, it keeps a pointer to an
+                # array on its C stack (uv__io_poll, lfields->inv). A switch moves that stack away,
+                # and the next add_reader, remove_reader or transport.close() in the greenlet
+                # reads, and writes to, whatever lies there then (uv__platform_invalidate_fd).
+                self.hub.schedule(waiter.greenlet)
                 return
         self.write_armed = False
         self.hub.loop.remove_writer(self.fd)
         if not self.read_armed:
             self.hub.fds.pop(self.fd, None)
-
-    def _wake(self, waiter: Any) -> None:
-        if type(waiter) is Waiter:
-            waiter.state = WOKEN
-            self.hub.enter(waiter.greenlet)
-        else:
-            waiter.finish(WOKEN)
 
     def forget(self) -> None:
         """Take it out of the loop and wake who waits, with EBADF (they look at ``closed``)."""

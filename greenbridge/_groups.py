@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 from ._errors import BlockingSwitchError, GreenExit
 from ._originals import get_ident, monotonic
 from ._portal import current_owner, make_waiter
 from ._threads import GreenThread, check_seconds, spawn
 from ._timers import NEVER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
 
 
 def _finished_in_order(
@@ -62,9 +64,7 @@ def _finished_in_order(
             thread._remove_link(key)
 
 
-def _join_native(
-    waiting: list[GreenThread], done: deque[GreenThread], deadline: float
-) -> bool:
+def _join_native(waiting: list[GreenThread], done: deque[GreenThread], deadline: float) -> bool:
     """Where nothing can park: block until one more has finished; False if the time is over."""
     for thread in waiting:
         if not thread.ready():
@@ -202,9 +202,7 @@ class Group:
         """Kill everything in the group."""
         killall(list(self._threads), exception, block, timeout)
 
-    def apply(
-        self, fn: Callable[..., Any], args: Iterable[Any] = (), kwargs: Any = None
-    ) -> Any:
+    def apply(self, fn: Callable[..., Any], args: Iterable[Any] = (), kwargs: Any = None) -> Any:
         """Run ``fn(*args, **kwargs)`` in the group and return its result."""
         return self.spawn(fn, *args, **(kwargs or {})).get()
 

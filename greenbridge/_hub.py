@@ -30,12 +30,10 @@ be entered.
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import os
 import sys
 from collections import deque
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from greenlet import getcurrent, greenlet
@@ -48,6 +46,9 @@ from ._threadstate import NESTED, get_running_loop, set_running_loop
 from ._timers import NEVER, Timers
 
 if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
     from ._fds import Fd
 
 # What a wait came to.
@@ -196,23 +197,24 @@ class Root(ThreadLike):
 class Waiter:
     """One wait of an owner that parks on the hub. Exactly one of ready, timeout, kill wins."""
 
-    __slots__ = ("deadline", "error", "greenlet", "hub", "owner", "state")
+    __slots__ = ("deadline", "error", "greenlet", "owner", "state")
 
-    def __init__(self, hub: Hub, owner: Any, own: greenlet, deadline: float = NEVER) -> None:
-        self.hub = hub
+    error: BaseException  # what interrupted it; set only then
+
+    def __init__(self, owner: Any, own: greenlet, deadline: float = NEVER) -> None:
         self.owner = owner
-        self.greenlet = own  # not always the owner itself: its code may have made greenlets
+        self.greenlet = own  # not always the owner's: its code may have made greenlets
         self.deadline = deadline
         self.state = PENDING
-        self.error: BaseException | None = None
 
     def finish(self, state: int, error: BaseException | None = None) -> bool:
         """End the wait; False if it had ended already. Only in the hub's OS thread."""
         if self.state:
             return False
         self.state = state
-        self.error = error
-        hub = self.hub
+        if error is not None:
+            self.error = error
+        hub = self.owner.hub
         hub.ready.append(self.greenlet)
         if not hub.scheduled:
             hub.schedule_drain()
@@ -223,7 +225,7 @@ class Waiter:
 
         From another OS thread the answer is always True: it is settled when the hub gets to it.
         """
-        hub = self.hub
+        hub = self.owner.hub
         if get_ident() == hub.ident:
             return self.finish(WOKEN)
         hub.call_threadsafe(self.finish, WOKEN)
@@ -237,11 +239,11 @@ class Waiter:
         at its next wait: what it was given is not lost.
         """
         owner = self.owner
-        hub = self.hub
         if owner.pending is not None and not self.state:
-            error, owner.pending = owner.pending, None
             self.state = INTERRUPTED
+            error, owner.pending = owner.pending, None
             raise error
+        hub = owner.hub
         if self.deadline < owner.timer_at:
             hub.timers.add(owner, self.deadline)
         owner.waiter = self
@@ -249,17 +251,25 @@ class Waiter:
             hub.park()
         finally:
             owner.waiter = None
-            if not self.state:  # somebody threw into this greenlet by hand
-                self.state = INTERRUPTED
         if self.state == WOKEN:
             return True
+        return self.over()
+
+    def over(self) -> bool:
+        """What :meth:`park` says of a wait that was not woken: False, or what interrupted it."""
         if self.state == TIMED_OUT:
             return False
-        assert self.error is not None
+        if not self.state:
+            self.state = INTERRUPTED
+            raise RuntimeError(
+                "a greenlet of greenbridge was switched to by hand while it waited. Wake it through "
+                "what it waits for, or end it with kill()"
+            )
+        error = self.error
         try:
-            raise self.error
+            raise error
         finally:
-            self.error = None  # a traceback that holds the waiter that holds it
+            del self.error, error  # a traceback that holds the waiter that holds it
 
 
 class Hub:
@@ -356,7 +366,7 @@ class Hub:
         self.switches += 1
         if NESTED and getcurrent() in NESTED:
             self._park_nested()
-        elif self.budget:
+        elif self.budget and self.ready[0]:  # see switch_out
             self.budget -= 1
             self.ready.popleft().switch()
         else:
@@ -374,8 +384,13 @@ class Hub:
             _state.resume(state)
 
     def switch_out(self) -> None:
-        """What :meth:`park` does for a greenlet that runs no loop, without the checks."""
-        if self.budget:
+        """What :meth:`park` does for a greenlet that runs no loop, without the checks.
+
+        One that has not begun is false, and is left to the hub: a greenlet begins at the stack
+        depth of whoever starts it, so a chain of a thousand, each begun by the one before, would
+        end in RecursionError and ten thousand at the end of the C stack.
+        """
+        if self.budget and self.ready[0]:
             self.budget -= 1
             self.ready.popleft().switch()
         else:

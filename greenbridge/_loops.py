@@ -40,7 +40,9 @@ def factory_named(name: str) -> LoopFactory:
                 "Write --loop asyncio, or: pip install uvloop"
             )
         return factory
-    raise GreenbridgeError(f"there is no loop called {name!r}; write one of {', '.join(LOOP_NAMES)}")
+    raise GreenbridgeError(
+        f"there is no loop called {name!r}; write one of {', '.join(LOOP_NAMES)}"
+    )
 
 
 def set_loop_factory(factory: LoopFactory | None) -> None:

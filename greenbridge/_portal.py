@@ -25,13 +25,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Generator
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from greenlet import error as greenlet_error
 from greenlet import getcurrent, greenlet
 
 from . import _threadstate as _state
-from ._errors import NoPortalError, NotAwaitableError
+from ._errors import LoopMismatchError, NoPortalError, NotAwaitableError
 from ._hub import INTERRUPTED, PENDING, TIMED_OUT, WOKEN, Hub, Owner, Waiter, _local, get_hub
 from ._originals import get_ident
 from ._threadstate import NESTED, get_running_loop, set_running_loop
@@ -39,54 +40,64 @@ from ._timers import NEVER
 
 T = TypeVar("T")
 
-# What a step of a worker came to.
-_YIELDED: Final = 0  # the coroutine awaits something
-_RAISED: Final = 1  # it ended, with StopIteration or an error
-_PARKED: Final = 2  # sync code inside the step waits
-
 _CancelledError: Final = asyncio.CancelledError
 #: What a promoted owner switches to its stepper when it ends.
 FINISHED: Final = object()
-# More idle workers than this are dropped; each holds a stack of a few kB (a guess).
-_POOL_MAX: Final = 256
+# Idle workers kept for the next Task; each holds a stack of a few kB (a guess).
+_IDLE_MAX: Final = 256
+# Tasks that keep their worker between steps, which is faster; more than these share (a guess).
+_STICKY_MAX: Final = 1000
 
 
 class Worker(greenlet):
-    """A greenlet that runs steps of green tasks, one at a time, for ever."""
+    """A greenlet that runs steps of green tasks, for one task at a time."""
 
-    __slots__ = ("coro_context", "job", "outcome", "resume", "stepper")
+    __slots__ = (
+        "coro_context",
+        "failed",
+        "job",
+        "parked",
+        "resume",
+        "send",
+        "special",
+        "stepper",
+        "sticky",
+    )
 
-    job: GreenCoro  # whose step it runs
+    job: GreenCoro  # whose steps it runs
+    send: Callable[[None], Any]  # how to run one
     stepper: greenlet  # who asked for the step
     resume: greenlet  # who waits inside the step: the worker, or a greenlet made in it
 
     def __init__(self) -> None:
         greenlet.__init__(self)
-        self.outcome = _YIELDED
+        self.resume = self
+        self.parked = False  # sync code inside the step waits
+        self.failed = False  # the step ended with an exception: StopIteration or an error
+        self.special = False  # the stepper has to look at more than what was yielded
         self.coro_context: Any = None
 
-    def run(self, method: Callable[[Any], Any], arg: Any) -> None:
+    def run(self, once: Any) -> None:
         while True:
             try:
-                out: Any = method(arg)
-                self.outcome = _YIELDED
+                out: Any = self.send(None) if once is None else once()
             except BaseException as exc:  # carried over the switch, raised again in the stepper
                 out = exc
-                self.outcome = _RAISED
-            stepper = self.stepper
-            method = arg = None  # type: ignore[assignment]  # an idle worker keeps nothing alive
-            method, arg = stepper.switch(out)
+                self.failed = self.special = True
+            once = None
+            once = self.stepper.switch(out)
             out = None
 
 
 class Pool:
-    """The idle workers of one loop, and the loop that their tasks belong to."""
+    """The workers of one loop."""
 
-    __slots__ = ("idle", "loop")
+    __slots__ = ("idle", "loop", "sticky")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.idle: list[Worker] = []
+        self.sticky = 0  # how many workers stay with their task between steps
 
 
 class GreenCoro(Owner, Coroutine[Any, Any, Any]):
@@ -107,7 +118,7 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
     def __init__(self, pool: Pool, coro: Any) -> None:
         self._pool = pool
         self._coro = coro
-        self._worker: Worker | None = None  # set while a step runs, or sync code in it waits
+        self._worker: Worker | None = None
         self._context: Any = None
         self.waiter = None
         self.pending = None
@@ -121,101 +132,113 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
 
     def __next__(self) -> Any:
         worker = self._worker
-        stepper = getcurrent()
-        if worker is not None:
-            worker.stepper = stepper
+        if worker is None:
+            worker = self._take_worker()
+        worker.stepper = getcurrent()
+        try:
             out = worker.resume.switch(None)
-        else:
-            idle = self._pool.idle
-            self._worker = worker = idle.pop() if idle else Worker()
-            context = self._context
-            if context is None:
-                context = self._context = stepper.gr_context
-            if worker.coro_context is not context:
-                worker.gr_context = worker.coro_context = context
-            worker.stepper = stepper
-            worker.job = self
-            try:
-                out = worker.switch(self._coro.send, None)
-            except greenlet_error:
-                out, worker = self._elsewhere(self._coro.send, None)
-        if worker.outcome == _YIELDED:
-            self._worker = None
-            self._pool.idle.append(worker)
-            return out
-        return self._settle(worker, out)
+        except greenlet_error:
+            worker, out = self._elsewhere(worker, None)
+        if worker.special:
+            return self._after_step(worker, out)
+        return out
 
     def send(self, value: Any) -> Any:
-        return self.__next__() if value is None else self._advance("send", value)
+        if value is None:
+            return self.__next__()
+        return self._advance(partial(self._coro.send, value), value, None)
 
     def throw(self, typ: Any, val: Any = None, tb: Any = None) -> Any:
         exc = _as_exception(typ, val, tb)
         if self.pending is not None and isinstance(exc, _CancelledError):
             exc = self.take_pending()
-        return self._advance("throw", exc)
+        return self._advance(partial(self._coro.throw, exc), None, exc)
 
     def close(self) -> None:
-        if self._worker is None:
+        worker = self._worker
+        if worker is None or not worker.parked:
+            if worker is not None:
+                self._give_back(worker)
             self._coro.close()
             return
         # Sync code is parked in it: unwind it as a coroutine is unwound.
         try:
-            self._advance("throw", GeneratorExit())
+            self.throw(GeneratorExit())
         except (GeneratorExit, StopIteration):
             return
         raise RuntimeError(f"{self!r} ignored GeneratorExit")
 
-    def _advance(self, how: str, value: Any) -> Any:
+    def _advance(self, once: Any, value: Any, exc: BaseException | None) -> Any:
+        """One step that is not a plain ``send(None)``: *once* starts it, unless it is parked."""
         worker = self._worker
-        stepper = getcurrent()
-        if worker is not None:
-            worker.stepper = stepper
-            resume = worker.resume
-            out = resume.throw(value) if how == "throw" else resume.switch(value)
-        else:
-            idle = self._pool.idle
-            self._worker = worker = idle.pop() if idle else Worker()
-            if self._context is None:
-                self._context = stepper.gr_context
-            worker.gr_context = worker.coro_context = self._context
-            worker.stepper = stepper
-            worker.job = self
-            try:
-                out = worker.switch(getattr(self._coro, how), value)
-            except greenlet_error:
-                out, worker = self._elsewhere(getattr(self._coro, how), value)
-        return self._settle(worker, out)
-
-    def _elsewhere(self, method: Any, arg: Any) -> tuple[Any, Worker]:
-        # The loop has moved to another OS thread since the pool was filled; greenlets cannot.
-        self._pool.idle.clear()
-        self._worker = worker = Worker()
-        worker.gr_context = worker.coro_context = self._context
+        if worker is None:
+            worker = self._take_worker()
         worker.stepper = getcurrent()
-        worker.job = self
-        return worker.switch(method, arg), worker
+        if worker.parked:
+            resume = worker.resume
+            out = resume.switch(value) if exc is None else resume.throw(exc)
+        else:
+            try:
+                out = worker.switch(once)
+            except greenlet_error:
+                worker, out = self._elsewhere(worker, once)
+        return self._after_step(worker, out)
 
-    def _settle(self, worker: Worker, out: Any) -> Any:
-        if worker.outcome == _PARKED:
-            return out
+    def _take_worker(self) -> Worker:
+        pool = self._pool
+        self._worker = worker = pool.idle.pop() if pool.idle else Worker()
+        worker.job = self
+        worker.send = self._coro.send
+        if self._context is None:
+            self._context = getcurrent().gr_context
+        if worker.coro_context is not self._context:
+            worker.gr_context = worker.coro_context = self._context
+        worker.sticky = sticky = pool.sticky < _STICKY_MAX
+        worker.special = not sticky
+        pool.sticky += sticky
+        return worker
+
+    def _give_back(self, worker: Worker) -> None:
+        pool = self._pool
         self._worker = None
-        idle = self._pool.idle
-        if len(idle) < _POOL_MAX:
-            idle.append(worker)
-        if worker.outcome == _YIELDED:
-            return out
-        if self.timer_at != NEVER:
-            self.hub.timers.discard(self)
-        try:
-            raise out
-        finally:
-            del out  # a traceback that holds a frame that holds the traceback
+        pool.sticky -= worker.sticky
+        if len(pool.idle) < _IDLE_MAX:
+            del worker.job, worker.send  # an idle worker keeps nothing alive
+            pool.idle.append(worker)
+
+    def _elsewhere(self, worker: Worker, once: Any) -> tuple[Worker, Any]:
+        # The loop runs in another OS thread than before: greenlets cannot follow it there.
+        if worker.parked:
+            raise LoopMismatchError(
+                f"{self!r} waits in sync code that was begun in another OS thread. Run a loop with "
+                "green tasks in one OS thread only"
+            )
+        self._pool.idle.clear()
+        self._pool.sticky -= worker.sticky
+        worker = self._take_worker()
+        worker.gr_context = self._context
+        worker.stepper = getcurrent()
+        return worker, worker.switch(once)
+
+    def _after_step(self, worker: Worker, out: Any) -> Any:
+        if worker.failed:
+            worker.failed = False
+            self._give_back(worker)
+            if self.timer_at != NEVER:
+                self.hub.timers.discard(self)
+            try:
+                raise out
+            finally:
+                del out  # a traceback that holds a frame that holds the traceback
+        if not worker.sticky and not worker.parked:
+            self._give_back(worker)
+        return out
+
+    # -- what waits in it ------------------------------------------------------------------
 
     def note_task(self) -> None:
         """Remember the Task, for who interrupts it later; called in a step of it."""
         self.task = asyncio.current_task(self._pool.loop)
-
-    # -- what waits in it --------------------------------------------------------------------
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -226,7 +249,7 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
         return None if self._worker is None else self._worker.stepper
 
     def yield_to_task(self, yielded: Any) -> Any:
-        """See :meth:`Owner.yield_to_task`."""
+        """See ``ThreadLike.yield_to_task``."""
         worker = self._worker
         assert worker is not None
         hub = self.hub
@@ -237,11 +260,12 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
             raise exc
         hub.switches += 1
         worker.resume = getcurrent()
-        worker.outcome = _PARKED
+        worker.parked = True
         try:
             return worker.stepper.switch(yielded)
         finally:
-            worker.outcome = _YIELDED
+            worker.parked = False
+            worker.resume = worker
 
     def __await__(self) -> Generator[Any, Any, Any]:
         return self  # type: ignore[return-value]  # an iterator with send and throw
@@ -253,6 +277,69 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
 
     def __repr__(self) -> str:
         return f"<green {self._coro!r}>"
+
+
+class SyncCall(GreenCoro):
+    """A coroutine that is one call of a sync function, run in a worker."""
+
+    __slots__ = ("_call", "_done")
+
+    def __init__(self, pool: Pool, call: Callable[[], Any], fn: Any) -> None:
+        GreenCoro.__init__(self, pool, fn)
+        self._call: Callable[[], Any] | None = call
+        self._done = False
+
+    def __next__(self) -> Any:
+        return self._advance(self._run, None, None)
+
+    def send(self, value: Any) -> Any:
+        return self._advance(self._run, value, None)
+
+    def throw(self, typ: Any, val: Any = None, tb: Any = None) -> Any:
+        exc = _as_exception(typ, val, tb)
+        if self.pending is not None and isinstance(exc, _CancelledError):
+            exc = self.take_pending()
+        if self._call is not None:  # cancelled before it began
+            self._call = None
+            raise exc
+        return self._advance(None, None, exc)
+
+    def close(self) -> None:
+        if self._worker is not None:
+            super().close()
+        self._call = None
+
+    def _run(self) -> Any:
+        call, self._call = self._call, None
+        if call is None:
+            raise RuntimeError(f"cannot reuse already awaited {self!r}")
+        value = call()
+        self._done = True
+        return value
+
+    def _after_step(self, worker: Worker, out: Any) -> Any:
+        if not self._done:
+            return super()._after_step(worker, out)
+        self._done = False
+        self._give_back(worker)
+        if self.timer_at != NEVER:
+            self.hub.timers.discard(self)
+        raise StopIteration(out)
+
+    def _take_worker(self) -> Worker:
+        pool = self._pool
+        self._worker = worker = pool.idle.pop() if pool.idle else Worker()
+        worker.job = self
+        worker.send = _never
+        context = getcurrent().gr_context
+        if worker.coro_context is not context:
+            worker.gr_context = worker.coro_context = context
+        worker.sticky = worker.special = False
+        return worker
+
+
+def _never(_: None) -> None:
+    raise AssertionError("a call has no second step")
 
 
 class TaskWaiter:
@@ -459,7 +546,7 @@ def current_owner() -> Any:
 def make_waiter(owner: Any, deadline: float = NEVER) -> Any:
     """A wait of *owner*, in the form that suits how it is run."""
     if owner.stepper is None:
-        return Waiter(owner.hub, owner, getcurrent(), deadline)
+        return Waiter(owner, getcurrent(), deadline)
     return TaskWaiter(owner.hub, owner, owner.loop, deadline)
 
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import functools
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 from weakref import WeakKeyDictionary
-
-from greenlet import getcurrent
 
 from ._errors import HubConflictError, LoopMismatchError
 from ._hub import _local, start_hub
 from ._loops import LoopFactory, new_raw_loop
-from ._portal import GreenCoro, Pool, Stepper, Worker, current_owner
+from ._portal import GreenCoro, Pool, Stepper, SyncCall, current_owner
 from ._teardown import shutdown, wait_task
 from ._threadstate import get_running_loop
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -145,7 +145,9 @@ def run(main: Callable[..., Any], *args: Any, loop_factory: LoopFactory | None =
         if asyncio.iscoroutine(main):
             name = getattr(main, "__name__", "main")
             main.close()
-            raise TypeError(f"run() needs the function itself. Write run({name}), not run({name}())")
+            raise TypeError(
+                f"run() needs the function itself. Write run({name}), not run({name}())"
+            )
         raise TypeError(f"run() needs a function or a coroutine function, not {main!r}")
     if get_running_loop() is not None:
         raise HubConflictError(
@@ -196,28 +198,35 @@ def _run_task(hub: Any, task: asyncio.Task[T]) -> T:
     return task.result()
 
 
-async def _call(fn: Callable[..., T], args: Any, kwargs: Any) -> T:
-    return fn(*args, **kwargs)
+def run_sync(fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
+    """``await run_sync(fn, ...)``: call a blocking function in a coroutine, without a thread.
 
-
-async def run_sync(fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a blocking function from a coroutine, without a thread: it parks this Task.
-
-    Everything that *fn* calls may wait with patched calls, ``await_`` or greenbridge's own
-    primitives. It runs as part of the calling Task: the running loop is visible, and context
-    variables are shared both ways.
+    It parks this Task and nothing else: all that *fn* calls may wait with patched calls, ``await_``
+    or greenbridge's own primitives. It runs as part of the Task that awaits it: the running loop
+    is visible, and context variables are shared both ways.
 
     Raises:
+        TypeError: at once, if *fn* cannot be called.
         Exception: whatever *fn* raises.
 
     On cancellation of the Task, CancelledError is raised in *fn* where it waits.
     """
-    if type(getcurrent()) is Worker:
-        return fn(*args, **kwargs)  # the Task is green already
     if not callable(fn):
-        raise TypeError(f"run_sync() needs a function to call, not {fn!r}")
-    coro = GreenCoro(pool_of(asyncio.get_running_loop()), _call(fn, args, kwargs))
-    return await coro  # type: ignore[no-any-return]
+        close = getattr(fn, "close", None)
+        if asyncio.iscoroutine(fn) and close is not None:
+            close()
+            raise TypeError("run_sync() got a coroutine. Just await it: 'await coroutine'")
+        raise TypeError(
+            f"run_sync() needs a function to call, not {fn!r}. "
+            "Write run_sync(function, argument), not run_sync(function(argument))"
+        )
+    loop = get_running_loop()
+    if loop is None:
+        raise LoopMismatchError(
+            "run_sync() was called where no event loop runs. In sync code call the function itself, "
+            "or start it with greenbridge.run(function)"
+        )
+    return SyncCall(pool_of(loop), functools.partial(fn, *args, **kwargs), fn)
 
 
 def async_(fn: Callable[P, T]) -> Callable[P, Awaitable[T]]:

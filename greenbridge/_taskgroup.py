@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
-from types import TracebackType
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 from ._errors import GreenExit, NoPortalError
 from ._groups import joinall, killall
 from ._portal import current_owner
 from ._threads import GreenThread, spawn
 from ._timeouts import Timeout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
 
 if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup
@@ -63,9 +65,7 @@ class TaskGroup:
         """
         if not self._entered or self._closing:
             state = "has ended" if self._entered else "was not entered"
-            raise RuntimeError(
-                f"this TaskGroup {state}; spawn inside 'with TaskGroup() as group:'"
-            )
+            raise RuntimeError(f"this TaskGroup {state}; spawn inside 'with TaskGroup() as group:'")
         thread = spawn(fn, *args, **kwargs)
         self._threads.append(thread)
         thread._retrieved()  # the group raises it

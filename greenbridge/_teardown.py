@@ -17,9 +17,8 @@ import atexit
 import os
 import threading
 import weakref
-from collections.abc import AsyncGenerator
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from greenlet import getcurrent
 
@@ -27,6 +26,9 @@ from ._errors import GreenExit
 from ._hub import HUBS, Hub, _local, on_self_start
 from ._portal import demote, make_waiter
 from ._threadstate import get_running_loop, set_running_loop
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
 
 T = TypeVar("T")
 

@@ -6,10 +6,8 @@ import asyncio
 import contextvars
 import sys
 import traceback
-from collections.abc import Callable, Generator
 from functools import partial
-from types import CodeType, FrameType
-from typing import Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from greenlet import getcurrent, greenlet
 
@@ -20,6 +18,10 @@ from ._portal import FINISHED, current_owner, finished, make_waiter
 from ._teardown import watch_loop
 from ._threadstate import NESTED, get_running_loop
 from ._timers import NEVER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from types import CodeType, FrameType
 
 __all__ = ("GreenThread", "spawn", "spawn_later")
 
@@ -299,7 +301,11 @@ class GreenThread(ThreadLike, greenlet):
         waiter = self.waiter
         self.stepper = None  # its Task will not be stepped any more
         if self:
-            at = self.resume if waiter is None or not hasattr(waiter, "greenlet") else waiter.greenlet
+            at = (
+                self.resume
+                if waiter is None or not hasattr(waiter, "greenlet")
+                else waiter.greenlet
+            )
             at.throw(GreenExit())
         else:
             self.pending = GreenExit()

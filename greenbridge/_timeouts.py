@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Final, Literal, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, final
+
+from typing_extensions import Self
 
 from ._errors import NoPortalError
 from ._originals import monotonic
@@ -12,25 +12,12 @@ from ._portal import current_owner, promote
 from ._threads import check_seconds
 from ._threadstate import get_running_loop, set_running_loop
 from ._timers import NEVER
-from ._waiting import sleep as _sleep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
 
 T = TypeVar("T")
-
-
-def sleep(seconds: float = 0) -> None:
-    """Sleep for *seconds*; 0 (the default) lets everything else that is ready run first.
-
-    Outside green code the original ``time.sleep`` sleeps.
-
-    Raises:
-        BadTimeoutError: if *seconds* is negative or NaN.
-
-    On cancellation the sleep ends at once.
-    """
-    check_seconds(seconds)
-    _sleep(seconds)
-
-
 _REQUIRED: Final[Any] = object()
 
 
@@ -136,7 +123,7 @@ class Timeout(BaseException):
 
     cancel = close
 
-    def __enter__(self) -> Timeout:
+    def __enter__(self) -> Self:
         if self._owner is None:
             self.start()
         return self
@@ -258,7 +245,7 @@ class CancelScope:
         return bool(self._scope.cancelled_caught)
 
 
-class _visible:  # noqa: N801  # used as a statement
+class _visible:  # used as a statement
     """Show the loop while anyio looks for it."""
 
     __slots__ = ("_before", "_loop")

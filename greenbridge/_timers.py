@@ -12,11 +12,13 @@ timeout therefore touches the heap once per timeout, not once per wait.
 
 from __future__ import annotations
 
-import asyncio
 from heapq import heapify, heappop, heappush
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ._originals import monotonic
+
+if TYPE_CHECKING:
+    import asyncio
 
 NEVER: Final = float("inf")
 # Below this number of entries a heap of dead ones is not worth rebuilding (a guess).

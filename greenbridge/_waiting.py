@@ -11,20 +11,22 @@ import errno
 import math
 import os
 import select
-from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from greenlet import getcurrent
 
 from ._errors import BadTimeoutError
+from ._fds import Fd, fd_of
 from ._fds import closing_fd as closing_fd
-from ._fds import fd_of
 from ._hub import WOKEN, Hub, Waiter, _local
 from ._originals import monotonic, select_poll, select_select, time_sleep
 from ._portal import current_owner, make_waiter
 from ._threads import GreenThread
 from ._timers import NEVER
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Callable, Iterable
 
 __all__ = (
     "check_timeout",
@@ -86,44 +88,42 @@ def wait_readable(fd: int, timeout: float | None = None) -> bool:
 
     On cancellation the wait ends and nothing is consumed.
     """
-    hub = _local.hub
-    if hub is None:
-        return _wait_original(fd, _POLLIN, timeout)
-    own = getcurrent()
-    if type(own) is GreenThread and own.stepper is None:
+    own: Any = getcurrent()
+    if type(own) is GreenThread and own.stepper is None and own.pending is None:
+        # The common case, without a call that is not needed.
         hub = own.hub
-        waiter: Any = Waiter(hub, own, own)
-    else:
-        owner = current_owner()
-        if owner is None:
-            return _wait_original(fd, _POLLIN, timeout)
-        hub = owner.hub
-        waiter = make_waiter(owner)
+        record = hub.fds.get(fd)
+        if record is not None and record.read_armed:
+            waiter = Waiter(own, own)
+            if timeout is not None:
+                waiter.deadline = deadline = monotonic() + timeout
+                if deadline < own.timer_at:
+                    hub.timers.add(own, deadline)
+            record.readers.append(waiter)
+            own.waiter = waiter
+            try:
+                hub.park()
+            finally:
+                own.waiter = None
+                if waiter.state != WOKEN:
+                    _drop(record.readers, waiter)
+            if waiter.state == WOKEN:
+                if record.closed:
+                    raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+                return True
+            return waiter.over()
+    owner = current_owner()
+    if owner is None:
+        return _wait_original(fd, _POLLIN, timeout)
+    hub = owner.hub
     record = hub.fds.get(fd) or fd_of(hub, fd)
     if not record.read_armed and not record.arm_read():
         return True
-    if timeout is not None:
-        waiter.deadline = monotonic() + timeout
-    readers = record.readers
-    readers.append(waiter)
-    try:
-        woken = waiter.park()
-    except BaseException:
-        if waiter.state != WOKEN:
-            _drop(readers, waiter)
-        raise
-    if record.closed:
-        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-    if not woken:
-        _drop(readers, waiter)
-    return woken
+    return _wait_fd(owner, record, record.readers, timeout)
 
 
 def wait_writable(fd: int, timeout: float | None = None) -> bool:
     """Wait until *fd* can be written; otherwise as :func:`wait_readable`."""
-    hub = _local.hub
-    if hub is None:
-        return _wait_original(fd, _POLLOUT, timeout)
     owner = current_owner()
     if owner is None:
         return _wait_original(fd, _POLLOUT, timeout)
@@ -131,22 +131,20 @@ def wait_writable(fd: int, timeout: float | None = None) -> bool:
     record = hub.fds.get(fd) or fd_of(hub, fd)
     if not record.write_armed and not record.arm_write():
         return True
-    waiter = make_waiter(owner)
-    if timeout is not None:
-        waiter.deadline = monotonic() + timeout
-    writers = record.writers
-    writers.append(waiter)
+    return _wait_fd(owner, record, record.writers, timeout)
+
+
+def _wait_fd(owner: Any, record: Fd, queue: deque[Any], timeout: float | None) -> bool:
+    waiter = make_waiter(owner, NEVER if timeout is None else monotonic() + timeout)
+    queue.append(waiter)
     try:
-        woken = waiter.park()
-    except BaseException:
+        woken: bool = waiter.park()
+    finally:
         if waiter.state != WOKEN:
-            _drop(writers, waiter)
-        raise
+            _drop(queue, waiter)
     if record.closed:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-    if not woken:
-        _drop(writers, waiter)
-    return bool(woken)
+    return woken
 
 
 def wait_any(reads: Iterable[int], writes: Iterable[int], timeout: float | None = None) -> None:
@@ -183,16 +181,32 @@ def wait_any(reads: Iterable[int], writes: Iterable[int], timeout: float | None 
             _drop(queue, waiter)
 
 
-def sleep(seconds: float) -> None:
-    """Sleep for *seconds*; 0 lets everything else that is ready run first.
+def sleep(seconds: float = 0) -> None:
+    """Sleep for *seconds*; 0 (the default) lets everything else that is ready run first.
 
-    Outside green code the original ``time.sleep`` sleeps. On cancellation the sleep ends.
+    Outside green code the original ``time.sleep`` sleeps.
+
+    Raises:
+        BadTimeoutError: if *seconds* is negative or NaN.
+
+    On cancellation the sleep ends at once.
     """
+    own: Any = getcurrent()
+    if type(own) is GreenThread and own.stepper is None and own.pending is None:
+        hub = own.hub
+        if seconds == 0:
+            # No wait that could time out or be interrupted: it is ready already.
+            hub.ready.append(own)
+            if not hub.scheduled:
+                hub.schedule_drain()
+            hub.park()
+            return
+    if not seconds >= 0:
+        check_timeout(seconds, "sleep()")
     owner = current_owner()
     if owner is None:
         stalling("time.sleep", time_sleep, seconds)
-        return
-    if seconds > 0:
+    elif seconds:
         make_waiter(owner, monotonic() + seconds).park()
     else:
         waiter = make_waiter(owner)
@@ -252,9 +266,7 @@ def _wait_original(fd: int, events: int, timeout: float | None) -> bool:
     return bool(ready)
 
 
-def _wait_any_original(
-    reads: Iterable[int], writes: Iterable[int], timeout: float | None
-) -> None:
+def _wait_any_original(reads: Iterable[int], writes: Iterable[int], timeout: float | None) -> None:
     if select_poll is None:
         stalling("select", select_select, list(reads), list(writes), [], timeout)
         return

@@ -8,15 +8,18 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import final
+from typing import TYPE_CHECKING, final
 
-from ._groups import GreenThread
 from ._hub import HUBS, current_hub, get_hub
 from ._originals import monotonic
 from ._threads import check_seconds, spawn
 from ._waiting import sleep
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from ._groups import GreenThread
 
 __all__ = (
     "Heartbeat",
@@ -163,9 +166,7 @@ class Leaks:
         fds = {fd: what for fd, what in _open_fds().items() if self._fds.get(fd) != what}
         if fds:
             left.append(f"open descriptors: {fds}")
-        watched = {
-            fd for hub in HUBS for fd in hub.fds if (id(hub), fd) not in self._watched
-        }
+        watched = {fd for hub in HUBS for fd in hub.fds if (id(hub), fd) not in self._watched}
         stale = sorted(fd for fd in watched if not _is_open(fd))
         if stale:
             left.append(f"registrations of closed descriptors: {stale}")
