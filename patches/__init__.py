@@ -16,4 +16,4 @@ if __name__ != "greenbridge.patches":
         "write 'import greenbridge.patches' instead."
     )
 
-NAMES: Final = ("select", "selectors", "socket", "ssl", "time")
+NAMES: Final = ("select", "selectors", "signal", "socket", "ssl", "time")

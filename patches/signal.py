@@ -1,0 +1,42 @@
+"""signal: handlers that run amid the hub's own work, and the main program's waits."""
+
+from greenbridge._patching import Keep, Patch, Table
+
+TABLE = Table(
+    module="signal",
+    replace={
+        "signal": Patch(
+            "greenbridge.green.signal:signal",
+            "what the handler raises is raised in the main program, which may be parked",
+        ),
+        "getsignal": Patch("greenbridge.green.signal:getsignal", "shows the user's own handler"),
+    },
+    keep={
+        "Handlers": Keep("an enumeration"),
+        "ItimerError": Keep("an exception", platforms=("!win32",)),
+        "Sigmasks": Keep("an enumeration", platforms=("!win32",)),
+        "Signals": Keep("an enumeration"),
+        "alarm": Keep("starts a timer, at once", platforms=("!win32",)),
+        "default_int_handler": Keep("raises KeyboardInterrupt where it is called"),
+        "getitimer": Keep("reads a timer", platforms=("!win32",)),
+        "pause": Keep("waits in the kernel: it holds the OS thread", platforms=("!win32",)),
+        "pidfd_send_signal": Keep("sends, at once", platforms=("linux",)),
+        "pthread_kill": Keep("sends, at once", platforms=("!win32",)),
+        "pthread_sigmask": Keep("sets the mask of the OS thread, at once", platforms=("!win32",)),
+        "raise_signal": Keep("sends, at once"),
+        "set_wakeup_fd": Keep("belongs to the event loop, as under asyncio"),
+        "setitimer": Keep("starts a timer, at once", platforms=("!win32",)),
+        "siginterrupt": Keep("sets a flag", platforms=("!win32",)),
+        "sigpending": Keep("reads a mask", platforms=("!win32",)),
+        "sigtimedwait": Keep(
+            "waits in the kernel: it holds the OS thread", platforms=("linux", "freebsd")
+        ),
+        "sigwait": Keep("waits in the kernel: it holds the OS thread", platforms=("!win32",)),
+        "sigwaitinfo": Keep(
+            "waits in the kernel: it holds the OS thread", platforms=("linux", "freebsd")
+        ),
+        "strsignal": Keep("describes a signal"),
+        "struct_siginfo": Keep("a record type", platforms=("linux", "freebsd")),
+        "valid_signals": Keep("lists numbers"),
+    },
+)
