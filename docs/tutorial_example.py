@@ -66,9 +66,10 @@ def legacy() -> str:
 def first_word(url: str) -> str:
     try:
         with greenbridge.fail_after(0.02):
-            return fetch(url)
+            text = fetch(url)
     except TimeoutError:
         return "too slow"
+    return text.split()[0]
 
 
 # --8<-- [end:timeout]
@@ -88,7 +89,7 @@ def test_at_once(url: str) -> None:
         texts = greenbridge.run(fetch_all, urls)
     # --8<-- [end:run]
     assert texts == [f"you asked for /{n}" for n in range(20)]
-    assert time.monotonic() - began < 1.0  # one after another: more than 2 seconds
+    assert time.monotonic() - began < 1.5  # one after another: more than 2 seconds
 
 
 def test_in_an_asyncio_app(url: str) -> None:

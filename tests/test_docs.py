@@ -10,10 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import TYPE_CHECKING
 
-import greenbridge.testing
 import pytest
 
 import greenbridge
+import greenbridge.testing
 from tests.source import ROOT, files
 
 if TYPE_CHECKING:

@@ -36,11 +36,11 @@ async def numbers(count: int) -> AsyncIterator[int]:
 
 # --8<-- [start:all]
 def total(count: int) -> int:
+    result = 0
     with greenbridge.entered(connect()) as connection:  # async with
-        result = 0
         for n in greenbridge.iterate(numbers(count)):  # async for
             result += greenbridge.await_(connection.fetch(n))  # await
-        return result
+    return result
 
 
 # --8<-- [end:all]
