@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 #: So many problems of a suite that say the same are shown; if it does not start, it has hundreds.
-_ALIKE: Final = 12
+_ALIKE: Final = 6
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:

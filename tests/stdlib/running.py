@@ -36,6 +36,8 @@ _ORDER: Final = ("ok", "expected failure", "skipped", "unexpected success", "fai
 TEST_LIMIT: Final = 75.0
 #: How often a suite is started again after a test that hung.
 RESTARTS: Final = 6
+#: Lines of the log that a crash is reported with.
+_LAST_WORDS: Final = 8
 #: Seconds to write the stacks down before the process is killed (a guess).
 _DUMP: Final = 1.0
 _TICK: Final = 0.25
@@ -160,12 +162,18 @@ class _Process:
             return self._running or name
         code = process.returncode
         if code < 0 or not self._ended:
-            record.add(self._running or name, "crashed", f"exit status {code}; see {self._log}")
+            record.add(
+                self._running or name, "crashed", f"exit status {code}\n{self._last_words()}"
+            )
         elif code == _ENVIRONMENT_CHANGED:
-            record.add(f"{suite.name} (environment)", "changed", f"see the end of {self._log}")
+            record.add(f"{suite.name} (environment)", "changed", self._last_words())
         elif code and not record.count(*BAD):
-            record.add(name, "crashed", f"exit status {code}; see {self._log}")
+            record.add(name, "crashed", f"exit status {code}\n{self._last_words()}")
         return ""
+
+    def _last_words(self) -> str:
+        """The end of the log; it may be gone when somebody reads the report."""
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-_LAST_WORDS:])
 
     def _command(self, ignored: list[str], match: list[str]) -> list[str]:
         runner, suite = self._runner, self._suite
