@@ -89,6 +89,10 @@ def test_table_without_a_terminal_is_plain(tmp_path: Path) -> None:
         assert words in output
 
 
+@pytest.mark.skipif(
+    sys.platform == "linux" and not Path("/dev/pts/ptmx").exists(),
+    reason="there are no pseudo-terminals where devpts is not mounted, as in a bare chroot",
+)
 def test_a_terminal_sees_a_progress_bar(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     code, output, _ = run_demo(
