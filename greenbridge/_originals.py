@@ -15,7 +15,7 @@ import signal
 import socket
 import ssl
 import time
-from typing import Final
+from typing import Any, Final
 
 # time
 time_sleep: Final = time.sleep
@@ -34,17 +34,17 @@ os_close: Final = os.close
 os_read: Final = os.read
 os_write: Final = os.write
 select_select: Final = select.select
-select_poll: Final = getattr(select, "poll", None)
-select_epoll: Final = getattr(select, "epoll", None)
+select_poll: Final[Any] = getattr(select, "poll", None)
+select_epoll: Final[Any] = getattr(select, "epoll", None)
 EpollSelector: Final = getattr(selectors, "EpollSelector", None)
 PollSelector: Final = getattr(selectors, "PollSelector", None)
 SelectSelector: Final = selectors.SelectSelector
 DefaultSelector: Final = selectors.DefaultSelector
 # The methods, which are replaced in the stdlib's own classes.
 SelectSelector_select: Final = selectors.SelectSelector.select
-PollSelector_select: Final = getattr(PollSelector, "select", None)
-EpollSelector_select: Final = getattr(EpollSelector, "select", None)
-EpollSelector_close: Final = getattr(EpollSelector, "close", None)
+PollSelector_select: Final[Any] = getattr(PollSelector, "select", None)
+EpollSelector_select: Final[Any] = getattr(EpollSelector, "select", None)
+EpollSelector_close: Final[Any] = getattr(EpollSelector, "close", None)
 
 # sockets
 socket_socket: Final = socket.socket
