@@ -15,7 +15,22 @@ if TYPE_CHECKING:
 #: Lowest first. A module imports from lower layers, and inside its own only without a cycle.
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"_originals", "_errors"}),
-    frozenset({"_hub", "_loops", "_portal", "_teardown", "_threads", "_threadstate", "_timers"}),
+    frozenset(
+        {
+            "_carriers",
+            "_hub",
+            "_loops",
+            "_owners",
+            "_portal",
+            "_report",
+            "_report",
+            "_tasks",
+            "_teardown",
+            "_threads",
+            "_threadstate",
+            "_timers",
+        }
+    ),
     frozenset(
         {
             "_bridges",
@@ -34,8 +49,8 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"__init__", "__main__", "_cli", "_demo", "auto", "testing"}),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
-#: The only files that switch greenlets: whoever checks the mechanism reads these.
-SWITCHING = {"_hub", "_portal", "_threads"}
+#: Where greenlets are switched, and nowhere else: whoever checks the mechanism reads these.
+SWITCHING = LAYERS[1]
 
 
 def room(module: str) -> str:
