@@ -153,14 +153,20 @@ def receive_drained(sock: socket, bufsize: int) -> bytes:
 
 
 def room(buffer: WriteableBuffer) -> int:
-    """The size of *buffer* in bytes."""
+    """The size of *buffer* in bytes; 0 if nothing can be written into it."""
     if type(buffer) is bytearray:
         return len(buffer)
-    return buffer.nbytes if type(buffer) is memoryview else memoryview(buffer).nbytes
+    try:
+        view = memoryview(buffer)
+    except TypeError:
+        return 0
+    return 0 if view.readonly else view.nbytes
 
 
 def receive_drained_into(sock: socket, buffer: WriteableBuffer, nbytes: int) -> int:
     """As :func:`receive_drained`, into *buffer*."""
+    if not 0 <= nbytes <= room(buffer) or not room(buffer):
+        return _recv_into(sock, buffer, nbytes, DONTWAIT)  # refuses it, or takes nothing: at once
     limit = sock._gb_limit
     deadline = NEVER if limit is None else monotonic() + limit
     while True:

@@ -131,17 +131,18 @@ class socket(_Original, metaclass=_SocketType):
             if flags & WAITALL and _waitall.collects(self, flags):
                 return _waitall.recv(self, bufsize, flags)
             return receive(_recv, self, flags, bufsize)
-        if self._gb_drained and self._gb_limit != 0:
+        if self._gb_drained and self._gb_limit != 0 and bufsize > 0:
             return _sockio.receive_drained(self, bufsize)
         try:
             data = _recv(self, bufsize, DONTWAIT)
         except BlockingIOError:
             if self._gb_limit == 0:
                 raise
-            return _sockio.receive_drained(self, bufsize)
-        if self._gb_drained is False and 0 < len(data) < bufsize:
-            self._gb_drained = True
-        return data
+        else:
+            if self._gb_drained is False and 0 < len(data) < bufsize:
+                self._gb_drained = True
+            return data
+        return _sockio.receive_drained(self, bufsize)
 
     def recv_into(self, buffer: WriteableBuffer, nbytes: int = 0, flags: int = 0) -> int:
         if flags:
@@ -155,10 +156,11 @@ class socket(_Original, metaclass=_SocketType):
         except BlockingIOError:
             if self._gb_limit == 0:
                 raise
-            return _sockio.receive_drained_into(self, buffer, nbytes)
-        if self._gb_drained is False and 0 < count < (nbytes or _sockio.room(buffer)):
-            self._gb_drained = True
-        return count
+        else:
+            if self._gb_drained is False and 0 < count < (nbytes or _sockio.room(buffer)):
+                self._gb_drained = True
+            return count
+        return _sockio.receive_drained_into(self, buffer, nbytes)
 
     def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
         if flags & WAITALL and _waitall.collects(self, flags):
