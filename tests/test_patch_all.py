@@ -180,7 +180,7 @@ got = []
 def wait(receive):
     got.append(receive())
 early = [
-    threading.Thread(target=wait, args=(lambda: b.recv(1),)),
+    threading.Thread(target=wait, args=(lambda: b.recv(1),), daemon=True),
     threading.Thread(target=wait, args=(lambda: select.select([], [], [], 0.05),)),
 ]
 for thread in early:
