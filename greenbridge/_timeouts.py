@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, final
 
-from typing_extensions import Self
-
 from ._errors import NoPortalError
 from ._originals import monotonic
 from ._portal import current_owner, promote
@@ -16,6 +14,8 @@ from ._timers import NEVER
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
+
+    from typing_extensions import Self
 
 T = TypeVar("T")
 _REQUIRED: Final[Any] = object()
