@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from typing_extensions import Self
 
 T = TypeVar("T")
 _REQUIRED: Final[Any] = object()
