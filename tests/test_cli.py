@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from greenbridge import __version__
+
 from .conftest import FRESH_TIMEOUT, ROOT
 
 if TYPE_CHECKING:
@@ -424,6 +426,11 @@ def test_help_names_every_command(tmp_path: Path) -> None:
     run_help = python(tmp_path, "-m", "greenbridge", "run", "--help").stdout
     for word in ("--only", "--exclude", "--loop"):
         assert word in run_help
+
+
+def test_version_is_told(tmp_path: Path) -> None:
+    done = python(tmp_path, "-m", "greenbridge", "--version")
+    assert done.stdout == f"greenbridge {__version__} on Python {sys.version.split()[0]}\n"
 
 
 def test_patches_lists_what_is_replaced_and_what_is_kept_and_why(tmp_path: Path) -> None:

@@ -188,9 +188,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words[:1] in (["-h"], ["--help"], ["--version"], ["patches"], ["demo"]):
         options = parser.parse_args(words)
         if options.version:
-            from importlib.metadata import version
+            from .. import __version__
 
-            print(f"greenbridge {version('greenbridge')} on Python {sys.version.split()[0]}")
+            print(f"greenbridge {__version__} on Python {sys.version.split()[0]}")
             return 0
         if options.command == "patches":
             from .patches import show_patches
