@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from greenlet import getcurrent as getcurrent
-
 from . import _originals as _originals  # first: binds what the patches replace
 from ._bridges import entered as entered
 from ._bridges import iterate as iterate
@@ -45,6 +43,7 @@ from ._runner import run_sync as run_sync
 from ._runner import uninstall as uninstall
 from ._taskgroup import TaskGroup as TaskGroup
 from ._threads import GreenThread as GreenThread
+from ._threads import current_green as getcurrent
 from ._threads import spawn as spawn
 from ._threads import spawn_later as spawn_later
 from ._timeouts import CancelScope as CancelScope

@@ -1,4 +1,4 @@
-"""Small bridges: async iterators and context managers in sync code, and blocks that must not switch."""
+"""Small bridges: async iterators and context managers in sync code; blocks that never switch."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, final
 
 from ._errors import NotAwaitableError
-from ._hub import _local
-from ._portal import await_
+from ._portal import await_, current_owner
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterator
@@ -43,9 +42,10 @@ def _steps(async_iterable: AsyncIterable[T]) -> Iterator[T]:
                 return
             yield item
     finally:
-        close = getattr(iterator, "aclose", None)
-        if close is not None:
-            await_(close())
+        # Dropped outside green code, the generator is left to the hooks of its loop, as it is in
+        # a coroutine. What is no generator is not ours to close: a stream may be read on.
+        if isinstance(iterator, AsyncGenerator) and current_owner() is not None:
+            await_(iterator.aclose())
 
 
 @final
@@ -92,18 +92,26 @@ def no_switch(why: str = "") -> Iterator[None]:
         SwitchForbiddenError: at the call that would park. The block is left by it, so nothing
             half done goes unnoticed.
 
-    Outside green code it does nothing.
+    Outside green code it does nothing. An ``await`` in a coroutine is not refused: the reader can
+    see it.
     """
-    hub = _local.hub
-    if hub is None:
+    owner = current_owner()
+    if owner is None:
         yield
         return
-    before = hub.forbidden
-    hub.forbidden = (
+    hub = owner.hub
+    own = getcurrent()
+    before = hub.forbidden and hub.forbidden.get(own)
+    text = (
         f"a call had to wait inside no_switch({why!r}): other green code would run in the middle "
         "of it. Move the call out of the block, or protect the data with a lock instead"
     )
+    hub.forbidden = {**(hub.forbidden or {}), own: text}
     try:
         yield
     finally:
-        hub.forbidden = before
+        # Others may be in such a block as well, if this one belongs to a coroutine that awaited.
+        rest = {who: why for who, why in (hub.forbidden or {}).items() if who is not own}
+        if before:
+            rest[own] = before
+        hub.forbidden = rest or None

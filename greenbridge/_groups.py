@@ -311,8 +311,8 @@ class Pool(Group):
         owner = current_owner()
         if owner is None:
             raise BlockingSwitchError(
-                f"{self!r} is full, and spawn() was called where nothing can wait for room. Call it "
-                "in green code, or look at pool.full() first"
+                f"{self!r} is full, and spawn() was called where nothing can wait for room. "
+                "Call it in green code, or look at pool.full() first"
             )
         waiter = make_waiter(owner)
         self._waiting.append(waiter)

@@ -3,17 +3,20 @@
 Theory of operation
 -------------------
 The event loop runs in one greenlet, the *hub greenlet*. Every other greenlet
-that waits leaves the CPU by a switch, and there are three ways back:
+that waits X
 
-* It is put into ``Hub.ready`` and the *drain* callback, which the loop runs once
-  per iteration, switches into it.
+* The *drain* callback, which the loop runs once per iteration, switches into it.
 * A greenlet that parks switches straight into the next ready one (*direct
   handover*), so a round of ``sleep(0)`` among a hundred green threads passes
   through the hub once, not a hundred times. ``Hub.budget`` counts how many may
   still run in this round: those that were ready when it began. Then the loop
   gets the CPU, so it is never starved.
-* A callback that knows whom to wake (a descriptor is readable) *enters* the
-  greenlet directly, without the queue.
+
+No other callback of the loop may switch, though it would save a step when a descriptor
+becomes readable: while libuv delivers events it keeps pointers into its C stack
+(``uv__io_poll``, ``uv__run_timers``), a switch moves that stack away, and the next
+``remove_reader`` writes through them. The drain runs from libuv's idle handle, which
+keeps none.
 
 The hub greenlet is the one that runs the application's own loop, found anew at
 every callback (``asyncio.run`` may be called again from elsewhere); or, when no
@@ -39,11 +42,13 @@ from typing import TYPE_CHECKING, Any, Final
 from greenlet import getcurrent, greenlet
 
 from . import _threadstate as _state
-from ._errors import SwitchForbiddenError
+from ._carriers import Carrier
+from ._errors import HubConflictError, LoopMismatchError, SwitchForbiddenError
 from ._loops import new_raw_loop
 from ._originals import get_ident, thread_local
+from ._owners import Root
 from ._threadstate import NESTED, get_running_loop, set_running_loop
-from ._timers import NEVER, Timers
+from ._timers import Timers
 
 if TYPE_CHECKING:
     import asyncio
@@ -51,13 +56,11 @@ if TYPE_CHECKING:
 
     from ._fds import Fd
 
-# What a wait came to.
-PENDING: Final = 0
-WOKEN: Final = 1
-TIMED_OUT: Final = 2
-INTERRUPTED: Final = 3
 
-_HAS_UNCANCEL: Final = sys.version_info >= (3, 11)
+# Green threads that run in one round, before the loop gets the CPU again. Each may compute for a
+# millisecond, and everything else waits: timers, other descriptors, the application's own tasks.
+# (With 16, a sleep(0) costs no more than without a bound.)
+_ROUND_MAX: Final = 16
 
 
 class _Local(thread_local):  # type: ignore[misc, valid-type]  # bound at run time
@@ -68,208 +71,10 @@ class _Local(thread_local):  # type: ignore[misc, valid-type]  # bound at run ti
 _local: Final = _Local()
 #: Called with a hub that has started itself (the teardown arranges its end).
 on_self_start: Final[list[Callable[[Hub], None]]] = []
+#: Called with a hub that has attached itself to a loop of the application's.
+on_attach: Final[list[Callable[[Hub], None]]] = []
 #: Every hub that has not ended, in any thread (a descriptor may be closed by another thread).
 HUBS: Final[list[Hub]] = []
-
-
-class Owner:
-    """What waits: a green thread, the program's root greenlet, or a green task.
-
-    A mixin without slots of its own: the slots named here belong to the classes that use it.
-    """
-
-    __slots__ = ()
-    hub: Hub
-    waiter: Any  # the wait that it is parked on, or None
-    pending: BaseException | None  # to be raised at its next wait
-    timer_at: float
-    task: asyncio.Task[Any] | None
-    stepper: greenlet | None  # who steps it, if a Task does; None: it parks on the hub
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        return self.hub.loop
-
-    def due(self, now: float) -> float:
-        """Called by the hub's timer; see ``_timers``."""
-        waiter = self.waiter
-        if waiter is None:
-            return NEVER
-        if waiter.deadline > now:
-            return waiter.deadline  # type: ignore[no-any-return]
-        waiter.finish(TIMED_OUT)
-        return NEVER
-
-    def interrupt(self, exc: BaseException) -> None:
-        """Raise *exc* in whatever it waits for; if it was woken already, at its next wait."""
-        waiter = self.waiter
-        if waiter is not None and waiter.finish(INTERRUPTED, exc):
-            return
-        self.pending = exc
-        if self.stepper is not None and self.task is not None:
-            # It awaits something of asyncio's. The Task's CancelledError is exchanged for exc
-            # where it comes in (take_pending).
-            self.task.cancel()
-
-    def note_task(self) -> None:
-        """Remember the Task; a green thread knows its own."""
-
-    def take_pending(self) -> BaseException:
-        """The exception that the Task's cancellation stands for; that cancellation is undone."""
-        exc, self.pending = self.pending, None
-        assert exc is not None
-        if _HAS_UNCANCEL and self.task is not None:
-            self.task.uncancel()
-        return exc
-
-    def take_back(self, exc: BaseException) -> None:
-        """Do not raise *exc* any more, if that is still to come."""
-        if self.pending is exc:
-            self.pending = None
-
-
-class ThreadLike(Owner):
-    """An owner with a greenlet of its own: it parks on the hub until its first await."""
-
-    __slots__ = ()
-    greenlet: greenlet
-    resume: greenlet  # which greenlet waits: its own, or one that its code made
-    task_error: BaseException | None
-
-    def yield_to_task(self, yielded: Any) -> Any:
-        """Hand *yielded* to the Task that steps this owner; returns when it is stepped again.
-
-        Raises what the Task throws in: CancelledError, or what that stands for (``pending``).
-        """
-        hub = self.hub
-        if hub.forbidden is not None:
-            hub.check_switch()
-        if self.pending is not None:
-            exc, self.pending = self.pending, None
-            raise exc
-        hub.switches += 1
-        current = self.resume = getcurrent()
-        stepper = self.stepper
-        assert stepper is not None
-        if NESTED and current in NESTED:
-            task = self.task
-            assert task is not None
-            if get_running_loop() is None:  # its own loop has ended meanwhile
-                _state.unnest(hub.loop, task)
-                return stepper.switch(yielded)
-            state = _state.suspend(hub.hooks, hub.loop, task)
-            try:
-                return stepper.switch(yielded)
-            finally:
-                _state.resume(state, hub.loop, task)
-        return stepper.switch(yielded)
-
-
-class Root(ThreadLike):
-    """The greenlet that was there before the hub: the program itself, in a self-started hub."""
-
-    __slots__ = (
-        "greenlet",
-        "hub",
-        "name",
-        "pending",
-        "resume",
-        "stepper",
-        "task",
-        "task_error",
-        "timer_at",
-        "waiter",
-    )
-
-    def __init__(self, hub: Hub, own: greenlet) -> None:
-        self.hub = hub
-        self.greenlet = own
-        self.resume = own
-        self.waiter = None
-        self.pending = None
-        self.timer_at = NEVER
-        self.stepper = None
-        self.task = None
-        self.task_error = None
-        self.name = "greenbridge-root"
-
-
-class Waiter:
-    """One wait of an owner that parks on the hub. Exactly one of ready, timeout, kill wins."""
-
-    __slots__ = ("deadline", "error", "greenlet", "owner", "state")
-
-    error: BaseException  # what interrupted it; set only then
-
-    def __init__(self, owner: Any, own: greenlet, deadline: float = NEVER) -> None:
-        self.owner = owner
-        self.greenlet = own  # not always the owner's: its code may have made greenlets
-        self.deadline = deadline
-        self.state = PENDING
-
-    def finish(self, state: int, error: BaseException | None = None) -> bool:
-        """End the wait; False if it had ended already. Only in the hub's OS thread."""
-        if self.state:
-            return False
-        self.state = state
-        if error is not None:
-            self.error = error
-        hub = self.owner.hub
-        hub.ready.append(self.greenlet)
-        if not hub.scheduled:
-            hub.schedule_drain()
-        return True
-
-    def wake(self) -> bool:
-        """End the wait because what it waits for has come; from any OS thread.
-
-        From another OS thread the answer is always True: it is settled when the hub gets to it.
-        """
-        hub = self.owner.hub
-        if get_ident() == hub.ident:
-            return self.finish(WOKEN)
-        hub.call_threadsafe(self.finish, WOKEN)
-        return True
-
-    def park(self) -> bool:
-        """Leave the CPU until the wait ends: True if woken, False at the deadline.
-
-        Raises what interrupted the wait (GreenExit, Timeout, KeyboardInterrupt ...). If the
-        owner was woken first and killed afterwards, this returns True, and the kill is raised
-        at its next wait: what it was given is not lost.
-        """
-        owner = self.owner
-        if owner.pending is not None and not self.state:
-            self.state = INTERRUPTED
-            error, owner.pending = owner.pending, None
-            raise error
-        hub = owner.hub
-        if self.deadline < owner.timer_at:
-            hub.timers.add(owner, self.deadline)
-        owner.waiter = self
-        try:
-            hub.park()
-        finally:
-            owner.waiter = None
-        if self.state == WOKEN:
-            return True
-        return self.over()
-
-    def over(self) -> bool:
-        """What :meth:`park` says of a wait that was not woken: False, or what interrupted it."""
-        if self.state == TIMED_OUT:
-            return False
-        if not self.state:
-            self.state = INTERRUPTED
-            raise RuntimeError(
-                "a greenlet of greenbridge was switched to by hand while it waited. Wake it through "
-                "what it waits for, or end it with kill()"
-            )
-        error = self.error
-        try:
-            raise error
-        finally:
-            del self.error, error  # a traceback that holds the waiter that holds it
 
 
 class Hub:
@@ -280,6 +85,7 @@ class Hub:
         "_call_soon",
         "_drain_bound",
         "budget",
+        "carriers",
         "closed",
         "context",
         "fds",
@@ -305,13 +111,15 @@ class Hub:
         """*own* is the greenlet that runs *loop* now; None: the hub runs it in one of its own."""
         self.loop = loop
         self.ident = get_ident()
-        self.ready: deque[greenlet] = deque()
+        self.ready: deque[Any] = deque()  # greenlets, and GreenThreads that have not begun
         self.scheduled = False
         self.budget = 0
         self.timers = Timers(loop)
         self.fds: dict[int, Fd] = {}
+        self.carriers: list[Any] = []  # idle ones
         self.threads: set[Any] = set()  # green threads that have not finished
-        self.forbidden: str | None = None  # why nothing may park now (no_switch)
+        # Who may not park now, and why (no_switch); the key None means everybody.
+        self.forbidden: dict[greenlet | None, str] | None = None
         self.switches = 0
         self.stalls = 0
         self.closed = False
@@ -327,6 +135,7 @@ class Hub:
         self.owned = own is None
         self.root: Root | None = None
         if own is None:
+            self._call_soon(self._note_hooks, context=self.context)
             self.root = Root(self, getcurrent())
             self.greenlet = greenlet(self._run_loop)
         else:
@@ -335,7 +144,7 @@ class Hub:
 
     # -- scheduling ------------------------------------------------------------------------
 
-    def schedule(self, g: greenlet) -> None:
+    def schedule(self, g: Any) -> None:
         """Make *g* run in the next round. Only in the hub's OS thread."""
         self.ready.append(g)
         if not self.scheduled:
@@ -356,8 +165,17 @@ class Hub:
 
     def check_switch(self) -> None:
         """Raise if the running code said that it must not lose the CPU."""
-        if self.forbidden is not None:
-            raise SwitchForbiddenError(self.forbidden)
+        if self.forbidden is None:
+            return
+        current: greenlet | None = getcurrent()
+        while current is not None and current not in self.forbidden:
+            current = current.parent
+        if current not in self.forbidden:
+            return
+        # If it has made itself ready to come back at once, it must not be switched to later.
+        while getcurrent() in self.ready:
+            self.ready.remove(getcurrent())
+        raise SwitchForbiddenError(self.forbidden[current])
 
     def park(self) -> None:
         """Leave the CPU; returns when somebody switches back into this greenlet."""
@@ -401,29 +219,32 @@ class Hub:
         self.scheduled = False
         self.greenlet = getcurrent()
         ready = self.ready
-        self.budget = len(ready)
+        self.budget = min(len(ready), _ROUND_MAX)
         set_running_loop(None)
         try:
             # A green thread that finishes comes back here with budget left.
             while self.budget > 0:
                 self.budget -= 1
-                ready.popleft().switch()
+                following = ready.popleft()
+                if isinstance(following, greenlet):
+                    following.switch()
+                elif following.fresh():
+                    carrier = self.carriers.pop() if self.carriers else Carrier(self)
+                    # Nothing here may hold the green thread while it runs, or its handle lives
+                    # on when everybody else has dropped it.
+                    carrier.thread = following
+                    following = None
+                    carrier.switch()
         finally:
             self.budget = 0
             set_running_loop(self.loop)
-            if ready and not self.scheduled:
+            if len(ready) and not self.scheduled:
                 self.schedule_drain()
 
-    def enter(self, g: greenlet) -> None:
-        """Run *g* now, until it parks or ends; only from a callback of the loop."""
-        self.greenlet = getcurrent()
-        set_running_loop(None)
-        try:
-            g.switch()
-        finally:
-            set_running_loop(self.loop)
-
     # -- a hub that runs its own loop ------------------------------------------------------
+
+    def _note_hooks(self) -> None:
+        self.hooks = sys.get_asyncgen_hooks()  # the loop sets them when it begins to run
 
     def _run_loop(self) -> None:
         loop = self.loop
@@ -457,13 +278,31 @@ def get_hub() -> Hub:
     hub = _local.hub
     running = get_running_loop()
     if hub is not None and not hub.closed:
-        if hub.loop is running or hub.owned:
+        if hub.loop is running:
+            return hub
+        if hub.owned:
+            if running is not None:
+                check_nested(hub, running)
             return hub
         if getcurrent() is not hub.greenlet and hub.loop.is_running():
             return hub  # inside a green thread, which may run a loop of its own
     if running is not None:
         return attach(running, getcurrent())
     return start_hub(new_raw_loop())
+
+
+def check_nested(hub: Hub, running: asyncio.AbstractEventLoop) -> None:
+    """Refuse a loop that holds up the hub of its thread: nothing on the hub would ever run."""
+    own: greenlet | None = getcurrent()
+    while own is not None:
+        if own in NESTED:
+            return
+        own = own.parent
+    raise HubConflictError(
+        f"green threads of this OS thread run on {hub.loop!r}, which the first spawn() started, and "
+        f"which cannot run while {running!r} does. Start the program with greenbridge.run(main), or "
+        "spawn only inside main()"
+    )
 
 
 def start_hub(loop: asyncio.AbstractEventLoop) -> Hub:
@@ -477,14 +316,29 @@ def start_hub(loop: asyncio.AbstractEventLoop) -> Hub:
 
 def attach(loop: asyncio.AbstractEventLoop, own: greenlet) -> Hub:
     """The hub of a loop that the application owns and that runs in the greenlet *own*."""
-    while (stepper := getattr(own, "stepper", None)) is not None:
-        own = stepper  # called in the step of a green task: the loop runs in its stepper
-    for hub in HUBS:
-        if hub.loop is loop and not hub.closed:
+    at: Any = own
+    while at is not None:
+        stepper = getattr(at, "stepper", None)
+        if stepper is not None:  # called in the step of a green task: the loop runs in its stepper
+            at = own = stepper
+        else:
+            at = at.parent  # or in a greenlet that was made there
+    for hub in HUBS[:]:
+        if hub.loop is not loop or hub.closed:
+            continue
+        if hub.ident == get_ident():
             hub.greenlet = own
-            break
-    else:
-        HUBS[:] = [h for h in HUBS if not h.loop.is_closed()]
-        hub = Hub(loop, own)
-    _local.hub = hub
+            _local.hub = hub
+            return hub
+        if hub.threads:
+            raise LoopMismatchError(
+                f"{loop!r} has green threads of another OS thread: {list(hub.threads)[:3]!r}. They "
+                "cannot follow it here; run a loop with green threads in one OS thread only"
+            )
+        hub.closed = True
+        HUBS.remove(hub)
+    HUBS[:] = [h for h in HUBS if not h.loop.is_closed()]
+    _local.hub = hub = Hub(loop, own)
+    for arrange in on_attach:
+        arrange(hub)
     return hub

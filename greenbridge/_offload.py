@@ -30,7 +30,9 @@ def offload(fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """
     owner = current_owner()
     if owner is None:
-        return stalling(getattr(fn, "__qualname__", "offload"), fn, *args, **kwargs)
+        return stalling(  # type: ignore[no-any-return]
+            getattr(fn, "__qualname__", "offload"), fn, *args, **kwargs
+        )
     from anyio import to_thread  # not at import time: 30 ms that most programs do not need
 
     call = functools.partial(fn, *args, **kwargs)

@@ -1,345 +1,36 @@
-"""The portal: sync code on behalf of an asyncio Task, and ``await`` from sync code.
+"""The portal: ``await`` from sync code, and waits on behalf of a Task.
 
-Theory of operation
--------------------
-A *green task* is an ordinary Task whose coroutine is a :class:`GreenCoro`. Each step
-of it runs the user's coroutine in a :class:`Worker`, a greenlet from a pool. When the
-coroutine awaits in the ordinary way, the step ends as usual and the worker goes back
-to the pool. When sync code inside the step has to wait, it switches a future to the
-greenlet that steps (the *stepper*), which hands it to the Task as the result of the
-step: to asyncio it is an ``await`` like any other. So the step is never left open, and
-``current_task``, ``cancel``, ``asyncio.timeout``, TaskGroup, anyio's scopes, context
-variables, eager tasks and debug mode work as they are. The Task wakes up, steps the
-GreenCoro again, and that resumes the worker where it waits.
-
-A green thread gets the same when it first awaits (*promotion*): a Task is made for it
-whose coroutine is a :class:`Stepper`; from then on the thread is stepped by that Task,
-for the rest of its life, so that ``current_task()`` is the same in all its awaits. A
-green thread that never awaits never pays for a Task.
-
-The way not taken: editing a live Task to replace its coroutine. A task factory wraps
-it when it is made.
+A green task has its Task from the start (``_tasks``). A green thread gets one when it
+first awaits (*promotion*): a Task is made for it whose coroutine is a :class:`Stepper`;
+from then on the thread is stepped by that Task, for the rest of its life, so that
+``current_task()`` is the same in all its awaits, and cancelling that Task interrupts
+whatever it waits for. A green thread that never awaits never pays for a Task.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Generator
-from functools import partial
-from typing import Any, Final, TypeVar
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from greenlet import error as greenlet_error
 from greenlet import getcurrent, greenlet
 
 from . import _threadstate as _state
-from ._errors import LoopMismatchError, NoPortalError, NotAwaitableError
-from ._hub import INTERRUPTED, PENDING, TIMED_OUT, WOKEN, Hub, Owner, Waiter, _local, get_hub
+from ._carriers import FINISHED, Carrier
+from ._errors import NoPortalError, NotAwaitableError
+from ._hub import Hub, _local, get_hub
 from ._originals import get_ident
+from ._owners import INTERRUPTED, PENDING, TIMED_OUT, WOKEN, Waiter
+from ._tasks import Worker, as_exception
 from ._threadstate import NESTED, get_running_loop, set_running_loop
 from ._timers import NEVER
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Generator
 
 T = TypeVar("T")
 
 _CancelledError: Final = asyncio.CancelledError
-#: What a promoted owner switches to its stepper when it ends.
-FINISHED: Final = object()
-# Idle workers kept for the next Task; each holds a stack of a few kB (a guess).
-_IDLE_MAX: Final = 256
-# Tasks that keep their worker between steps, which is faster; more than these share (a guess).
-_STICKY_MAX: Final = 1000
-
-
-class Worker(greenlet):
-    """A greenlet that runs steps of green tasks, for one task at a time."""
-
-    __slots__ = (
-        "coro_context",
-        "failed",
-        "job",
-        "parked",
-        "resume",
-        "send",
-        "special",
-        "stepper",
-        "sticky",
-    )
-
-    job: GreenCoro  # whose steps it runs
-    send: Callable[[None], Any]  # how to run one
-    stepper: greenlet  # who asked for the step
-    resume: greenlet  # who waits inside the step: the worker, or a greenlet made in it
-
-    def __init__(self) -> None:
-        greenlet.__init__(self)
-        self.resume = self
-        self.parked = False  # sync code inside the step waits
-        self.failed = False  # the step ended with an exception: StopIteration or an error
-        self.special = False  # the stepper has to look at more than what was yielded
-        self.coro_context: Any = None
-
-    def run(self, once: Any) -> None:
-        while True:
-            try:
-                out: Any = self.send(None) if once is None else once()
-            except BaseException as exc:  # carried over the switch, raised again in the stepper
-                out = exc
-                self.failed = self.special = True
-            once = None
-            once = self.stepper.switch(out)
-            out = None
-
-
-class Pool:
-    """The workers of one loop."""
-
-    __slots__ = ("idle", "loop", "sticky")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
-        self.idle: list[Worker] = []
-        self.sticky = 0  # how many workers stay with their task between steps
-
-
-class GreenCoro(Owner, Coroutine[Any, Any, Any]):
-    """Wraps the coroutine of a Task: every step of it runs in a worker, so sync code can wait."""
-
-    __slots__ = (
-        "_context",
-        "_coro",
-        "_pool",
-        "_worker",
-        "hub",
-        "pending",
-        "task",
-        "timer_at",
-        "waiter",
-    )
-
-    def __init__(self, pool: Pool, coro: Any) -> None:
-        self._pool = pool
-        self._coro = coro
-        self._worker: Worker | None = None
-        self._context: Any = None
-        self.waiter = None
-        self.pending = None
-        self.task: asyncio.Task[Any] | None = None
-        self.timer_at = NEVER
-
-    # -- what a Task calls -----------------------------------------------------------------
-
-    def __iter__(self) -> GreenCoro:
-        return self
-
-    def __next__(self) -> Any:
-        worker = self._worker
-        if worker is None:
-            worker = self._take_worker()
-        worker.stepper = getcurrent()
-        try:
-            out = worker.resume.switch(None)
-        except greenlet_error:
-            worker, out = self._elsewhere(worker, None)
-        if worker.special:
-            return self._after_step(worker, out)
-        return out
-
-    def send(self, value: Any) -> Any:
-        if value is None:
-            return self.__next__()
-        return self._advance(partial(self._coro.send, value), value, None)
-
-    def throw(self, typ: Any, val: Any = None, tb: Any = None) -> Any:
-        exc = _as_exception(typ, val, tb)
-        if self.pending is not None and isinstance(exc, _CancelledError):
-            exc = self.take_pending()
-        return self._advance(partial(self._coro.throw, exc), None, exc)
-
-    def close(self) -> None:
-        worker = self._worker
-        if worker is None or not worker.parked:
-            if worker is not None:
-                self._give_back(worker)
-            self._coro.close()
-            return
-        # Sync code is parked in it: unwind it as a coroutine is unwound.
-        try:
-            self.throw(GeneratorExit())
-        except (GeneratorExit, StopIteration):
-            return
-        raise RuntimeError(f"{self!r} ignored GeneratorExit")
-
-    def _advance(self, once: Any, value: Any, exc: BaseException | None) -> Any:
-        """One step that is not a plain ``send(None)``: *once* starts it, unless it is parked."""
-        worker = self._worker
-        if worker is None:
-            worker = self._take_worker()
-        worker.stepper = getcurrent()
-        if worker.parked:
-            resume = worker.resume
-            out = resume.switch(value) if exc is None else resume.throw(exc)
-        else:
-            try:
-                out = worker.switch(once)
-            except greenlet_error:
-                worker, out = self._elsewhere(worker, once)
-        return self._after_step(worker, out)
-
-    def _take_worker(self) -> Worker:
-        pool = self._pool
-        self._worker = worker = pool.idle.pop() if pool.idle else Worker()
-        worker.job = self
-        worker.send = self._coro.send
-        if self._context is None:
-            self._context = getcurrent().gr_context
-        if worker.coro_context is not self._context:
-            worker.gr_context = worker.coro_context = self._context
-        worker.sticky = sticky = pool.sticky < _STICKY_MAX
-        worker.special = not sticky
-        pool.sticky += sticky
-        return worker
-
-    def _give_back(self, worker: Worker) -> None:
-        pool = self._pool
-        self._worker = None
-        pool.sticky -= worker.sticky
-        if len(pool.idle) < _IDLE_MAX:
-            del worker.job, worker.send  # an idle worker keeps nothing alive
-            pool.idle.append(worker)
-
-    def _elsewhere(self, worker: Worker, once: Any) -> tuple[Worker, Any]:
-        # The loop runs in another OS thread than before: greenlets cannot follow it there.
-        if worker.parked:
-            raise LoopMismatchError(
-                f"{self!r} waits in sync code that was begun in another OS thread. Run a loop with "
-                "green tasks in one OS thread only"
-            )
-        self._pool.idle.clear()
-        self._pool.sticky -= worker.sticky
-        worker = self._take_worker()
-        worker.gr_context = self._context
-        worker.stepper = getcurrent()
-        return worker, worker.switch(once)
-
-    def _after_step(self, worker: Worker, out: Any) -> Any:
-        if worker.failed:
-            worker.failed = False
-            self._give_back(worker)
-            if self.timer_at != NEVER:
-                self.hub.timers.discard(self)
-            try:
-                raise out
-            finally:
-                del out  # a traceback that holds a frame that holds the traceback
-        if not worker.sticky and not worker.parked:
-            self._give_back(worker)
-        return out
-
-    # -- what waits in it ------------------------------------------------------------------
-
-    def note_task(self) -> None:
-        """Remember the Task, for who interrupts it later; called in a step of it."""
-        self.task = asyncio.current_task(self._pool.loop)
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        return self._pool.loop
-
-    @property
-    def stepper(self) -> greenlet | None:  # type: ignore[override]
-        return None if self._worker is None else self._worker.stepper
-
-    def yield_to_task(self, yielded: Any) -> Any:
-        """See ``ThreadLike.yield_to_task``."""
-        worker = self._worker
-        assert worker is not None
-        hub = self.hub
-        if hub.forbidden is not None:
-            hub.check_switch()
-        if self.pending is not None:
-            exc, self.pending = self.pending, None
-            raise exc
-        hub.switches += 1
-        worker.resume = getcurrent()
-        worker.parked = True
-        try:
-            return worker.stepper.switch(yielded)
-        finally:
-            worker.parked = False
-            worker.resume = worker
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        return self  # type: ignore[return-value]  # an iterator with send and throw
-
-    def __getattr__(self, name: str) -> Any:
-        # cr_frame, cr_code, cr_await, __qualname__ ...: debuggers, Task.get_stack() and reprs see
-        # the user's coroutine, not this wrapper.
-        return getattr(self._coro, name)
-
-    def __repr__(self) -> str:
-        return f"<green {self._coro!r}>"
-
-
-class SyncCall(GreenCoro):
-    """A coroutine that is one call of a sync function, run in a worker."""
-
-    __slots__ = ("_call", "_done")
-
-    def __init__(self, pool: Pool, call: Callable[[], Any], fn: Any) -> None:
-        GreenCoro.__init__(self, pool, fn)
-        self._call: Callable[[], Any] | None = call
-        self._done = False
-
-    def __next__(self) -> Any:
-        return self._advance(self._run, None, None)
-
-    def send(self, value: Any) -> Any:
-        return self._advance(self._run, value, None)
-
-    def throw(self, typ: Any, val: Any = None, tb: Any = None) -> Any:
-        exc = _as_exception(typ, val, tb)
-        if self.pending is not None and isinstance(exc, _CancelledError):
-            exc = self.take_pending()
-        if self._call is not None:  # cancelled before it began
-            self._call = None
-            raise exc
-        return self._advance(None, None, exc)
-
-    def close(self) -> None:
-        if self._worker is not None:
-            super().close()
-        self._call = None
-
-    def _run(self) -> Any:
-        call, self._call = self._call, None
-        if call is None:
-            raise RuntimeError(f"cannot reuse already awaited {self!r}")
-        value = call()
-        self._done = True
-        return value
-
-    def _after_step(self, worker: Worker, out: Any) -> Any:
-        if not self._done:
-            return super()._after_step(worker, out)
-        self._done = False
-        self._give_back(worker)
-        if self.timer_at != NEVER:
-            self.hub.timers.discard(self)
-        raise StopIteration(out)
-
-    def _take_worker(self) -> Worker:
-        pool = self._pool
-        self._worker = worker = pool.idle.pop() if pool.idle else Worker()
-        worker.job = self
-        worker.send = _never
-        context = getcurrent().gr_context
-        if worker.coro_context is not context:
-            worker.gr_context = worker.coro_context = context
-        worker.sticky = worker.special = False
-        return worker
-
-
-def _never(_: None) -> None:
-    raise AssertionError("a call has no second step")
 
 
 class TaskWaiter:
@@ -383,9 +74,8 @@ class TaskWaiter:
         owner = self.owner
         hub = self.hub
         if owner.pending is not None and not self.state:
-            error, owner.pending = owner.pending, None
             self.state = INTERRUPTED
-            raise error
+            raise owner.take()
         if self.deadline < owner.timer_at:
             hub.timers.add(owner, self.deadline)
         owner.waiter = self
@@ -414,15 +104,6 @@ def _set_result(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-def _as_exception(typ: Any, val: Any, tb: Any) -> BaseException:
-    """The three-argument form of ``throw``, which asyncio still uses before 3.12, as one."""
-    if isinstance(typ, type):
-        exc = val if isinstance(val, BaseException) else typ() if val is None else typ(val)
-    else:
-        exc = typ
-    return exc if tb is None else exc.with_traceback(tb)  # type: ignore[no-any-return]
-
-
 class Stepper(Coroutine[Any, Any, Any]):
     """The coroutine of the Task that a green thread gets at its first await."""
 
@@ -442,10 +123,10 @@ class Stepper(Coroutine[Any, Any, Any]):
         return self._step(None)
 
     def throw(self, typ: Any, val: Any = None, tb: Any = None) -> Any:
-        exc = _as_exception(typ, val, tb)
+        exc = as_exception(typ, val, tb)
         owner = self.owner
         if owner is not None and owner.pending is not None and isinstance(exc, _CancelledError):
-            exc = owner.take_pending()
+            exc = owner.exchange(exc)
         return self._step(exc)
 
     def close(self) -> None:
@@ -470,7 +151,7 @@ class Stepper(Coroutine[Any, Any, Any]):
         return out
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        return self  # type: ignore[return-value]
+        return self
 
     @property
     def cr_frame(self) -> Any:
@@ -489,8 +170,7 @@ def promote(owner: Any) -> None:
     """Give a green thread (or the root) its Task, and come back stepped by it."""
     hub: Hub = owner.hub
     if owner.pending is not None:
-        error, owner.pending = owner.pending, None
-        raise error
+        raise owner.take()
     if hub.forbidden is not None:
         hub.check_switch()
     stepper = Stepper(owner)
@@ -529,12 +209,12 @@ def current_owner() -> Any:
     """Who waits when the code that runs now waits: an Owner, or None where nothing can park."""
     own: Any = getcurrent()
     while True:
+        if isinstance(own, Carrier):
+            return own.thread
         if isinstance(own, Worker):
             job = own.job
             job.hub = get_hub()
             return job
-        if isinstance(own, Owner):
-            return own
         hub = _local.hub
         if hub is not None and hub.root is not None and own is hub.root.greenlet:
             return None if hub.closed else hub.root
@@ -569,7 +249,6 @@ def await_(awaitable: Awaitable[T]) -> T:
     On cancellation (``Task.cancel``, ``kill``, a Timeout or a cancel scope) what is awaited is
     cancelled, and the cancellation is raised here when it has ended.
     """
-    send: Any
     if hasattr(awaitable, "send") and hasattr(awaitable, "throw"):
         it: Any = awaitable
     else:
@@ -586,8 +265,8 @@ def await_(awaitable: Awaitable[T]) -> T:
     if owner.stepper is None:
         promote(owner)
     if NESTED and getcurrent() in NESTED:
-        return _await_beside_own_loop(owner, it)
-    return _await(owner, it)
+        return _await_beside_own_loop(owner, it)  # type: ignore[no-any-return]
+    return _await(owner, it)  # type: ignore[no-any-return]
 
 
 def _await_beside_own_loop(owner: Any, it: Any) -> Any:

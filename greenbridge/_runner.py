@@ -11,7 +11,8 @@ from weakref import WeakKeyDictionary
 from ._errors import HubConflictError, LoopMismatchError
 from ._hub import _local, start_hub
 from ._loops import LoopFactory, new_raw_loop
-from ._portal import GreenCoro, Pool, Stepper, SyncCall, current_owner
+from ._portal import Stepper, current_owner
+from ._tasks import GreenCoro, Pool, SyncCall
 from ._teardown import shutdown, wait_task
 from ._threadstate import get_running_loop
 
@@ -223,8 +224,8 @@ def run_sync(fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Corout
     loop = get_running_loop()
     if loop is None:
         raise LoopMismatchError(
-            "run_sync() was called where no event loop runs. In sync code call the function itself, "
-            "or start it with greenbridge.run(function)"
+            "run_sync() was called where no event loop runs. In sync code call the function "
+            "itself, or start it with greenbridge.run(function)"
         )
     return SyncCall(pool_of(loop), functools.partial(fn, *args, **kwargs), fn)
 

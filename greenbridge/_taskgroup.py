@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Literal, final
 
 from ._errors import GreenExit, NoPortalError
 from ._groups import joinall, killall
@@ -49,9 +49,9 @@ class TaskGroup:
         self._owner = current_owner()
         if self._owner is None:
             raise NoPortalError(
-                "a TaskGroup was entered where nothing can wait for its children. Enter it in green "
-                "code: inside greenbridge.run(main), spawn() or run_sync(). In an async def use "
-                "asyncio.TaskGroup"
+                "a TaskGroup was entered where nothing can wait for its children. Enter it in "
+                "green code: inside greenbridge.run(main), spawn() or run_sync(). In an async def "
+                "use asyncio.TaskGroup"
             )
         self._owner.note_task()
         self._entered = True
@@ -89,7 +89,7 @@ class TaskGroup:
         kind: type[BaseException] | None,
         value: BaseException | None,
         traceback: TracebackType | None,
-    ) -> bool:
+    ) -> Literal[False]:
         if self._abort is not None:
             self._owner.take_back(self._abort)
         stopped: BaseException | None = None

@@ -118,6 +118,7 @@ def _forget(hub: Hub) -> None:
     for record in list(hub.fds.values()):
         record.forget()
     hub.ready.clear()
+    hub.carriers.clear()
     if hub in HUBS:
         HUBS.remove(hub)
     if _local.hub is hub:

@@ -5,33 +5,33 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import sys
-import traceback
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, final
 
 from greenlet import getcurrent, greenlet
 
+from ._carriers import Carrier
 from ._errors import BadTimeoutError, BlockingSwitchError, GreenbridgeError, GreenExit
-from ._hub import Hub, ThreadLike, _local, get_hub
+from ._hub import Hub, _local, get_hub
 from ._originals import allocate_lock, get_ident, monotonic
-from ._portal import FINISHED, current_owner, finished, make_waiter
+from ._owners import ThreadLike
+from ._portal import current_owner, finished, make_waiter
+from ._report import Unretrieved, where
 from ._teardown import watch_loop
-from ._threadstate import NESTED, get_running_loop
+from ._threadstate import get_running_loop
 from ._timers import NEVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
-    from types import CodeType, FrameType
 
 __all__ = ("GreenThread", "spawn", "spawn_later")
 
-# Frames kept of the place where a thread was spawned: enough to find it, cheap enough to keep.
-_SPAWN_FRAMES: Final = 4
 _UNSET: Final = object()
+_BEGUN: Final = object()
 
 
 @final
-class GreenThread(ThreadLike, greenlet):
+class GreenThread(ThreadLike):
     """A function that runs concurrently on the hub's loop, and the handle to it.
 
     Made by :func:`spawn`. It behaves as a thread: no event loop is visible in it, and a blocking
@@ -43,6 +43,7 @@ class GreenThread(ThreadLike, greenlet):
     """
 
     __slots__ = (
+        "__weakref__",
         "_args",
         "_error",
         "_fn",
@@ -50,11 +51,13 @@ class GreenThread(ThreadLike, greenlet):
         "_links",
         "_name",
         "_report",
-        "_spawned",
         "_value",
+        "context",
+        "greenlet",
         "hub",
         "pending",
         "resume",
+        "spawned",
         "stepper",
         "task",
         "task_error",
@@ -62,9 +65,12 @@ class GreenThread(ThreadLike, greenlet):
         "waiter",
     )
 
+    context: Any  # the contextvars.Context that it runs in; None when it has ended
+    spawned: tuple[Any, ...]  # where; see _report.where
+    _report: Any  # not set: nobody has looked for an error yet; see Unretrieved
+
     def __init__(self, hub: Hub, fn: Callable[..., Any], args: Any, kwargs: Any) -> None:
-        greenlet.__init__(self, None, hub.greenlet)
-        self.gr_context = contextvars.copy_context()
+        self.context = contextvars.copy_context()
         self.hub = hub
         self._fn: Any = fn
         self._args = args
@@ -72,6 +78,7 @@ class GreenThread(ThreadLike, greenlet):
         self._links: list[tuple[object, Callable[[], object]]] | None = None
         self._value: Any = _UNSET
         self._error: BaseException | None = None
+        self.greenlet = None
         self.waiter = None
         self.pending = None
         self.timer_at = NEVER
@@ -81,10 +88,15 @@ class GreenThread(ThreadLike, greenlet):
 
     # -- running ---------------------------------------------------------------------------
 
+    def fresh(self) -> bool:
+        """Whether it has not begun; a thread that is killed early stands in the queue twice."""
+        return self._fn is not _BEGUN
+
     def run(self) -> Any:
-        """Called by greenlet at the first switch; not for use."""
+        """Called by its carrier; not for use. Returns who must get the CPU, if a Task steps it."""
         fn, args, kwargs = self._fn, self._args, self._kwargs
-        self._fn = self._args = self._kwargs = None
+        self._fn = _BEGUN
+        self._args = self._kwargs = None
         value: Any = None
         error: BaseException | None = None
         try:
@@ -96,29 +108,22 @@ class GreenThread(ThreadLike, greenlet):
         except BaseException as exc:
             # Without this frame, which holds self: the handle must not keep itself alive.
             error = exc.with_traceback(exc.__traceback__ and exc.__traceback__.tb_next)
-        result = self._finish(value, error)
+        stepper = self._finish(value, error)
         # The frames of the error's traceback lead back to this one: it must hold nothing.
         del self, fn, args, kwargs, value, error
-        return result
+        return stepper
 
     def _finish(self, value: Any, error: BaseException | None) -> Any:
         hub = self.hub
         self.pending = None
+        self.context = None
         self._error = error
         self._value = value
         if error is not None and not isinstance(error, (KeyboardInterrupt, SystemExit)):
             self._report = Unretrieved(self, error)
         if self.timer_at != NEVER:
             hub.timers.discard(self)
-        result: Any = None
-        if self.stepper is not None:
-            self.parent = finished(self, error)
-            result = FINISHED
-        else:
-            if NESTED:
-                NESTED.discard(self)
-            if self.parent is not hub.greenlet:
-                self.parent = hub.greenlet
+        stepper = None if self.stepper is None else finished(self, error)
         threads = hub.threads
         threads.discard(self)
         if self._links is not None:
@@ -131,13 +136,13 @@ class GreenThread(ThreadLike, greenlet):
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
             # As in asyncio: these are for the program, not for whoever joins.
             hub.schedule(greenlet(partial(_raise, error), hub.greenlet))
-        return result
+        return stepper
 
     # -- the handle ------------------------------------------------------------------------
 
-    @property
-    def greenlet(self) -> greenlet:  # type: ignore[override]
-        return self
+    def __bool__(self) -> bool:
+        """Whether it has begun and not finished."""
+        return self._value is _UNSET and self._fn is _BEGUN
 
     @property
     def name(self) -> str:
@@ -300,22 +305,18 @@ class GreenThread(ThreadLike, greenlet):
             return
         waiter = self.waiter
         self.stepper = None  # its Task will not be stepped any more
-        if self:
-            at = (
-                self.resume
-                if waiter is None or not hasattr(waiter, "greenlet")
-                else waiter.greenlet
-            )
-            at.throw(GreenExit())
-        else:
+        if not self:
             self.pending = GreenExit()
-            self.parent = getcurrent()
-            self.switch()
+            self.run()
+            return
+        parked = getattr(waiter, "greenlet", None) or getattr(self, "resume", self.greenlet)
+        if parked is not getcurrent():
+            parked.throw(GreenExit())
 
     def __repr__(self) -> str:
         if self._value is _UNSET:
             state = "parked" if self.waiter is not None else "ready" if self else "not started"
-            if getcurrent() is self:
+            if getcurrent() is self.greenlet:
                 state = "running"
         elif self._error is not None:
             state = f"failed with {self._error!r}"
@@ -335,7 +336,7 @@ class GreenThread(ThreadLike, greenlet):
         try:
             report = self._report
         except AttributeError:
-            self._report: Any = None  # nothing to report, now or later
+            self._report = None  # nothing to report, now or later
         else:
             if report is not None:
                 report.done = True
@@ -356,44 +357,13 @@ class GreenThread(ThreadLike, greenlet):
             self._links = [link for link in self._links if link[0] is not key]
 
 
-class Unretrieved:
-    """Reports the error of a green thread when its handle is gone and nobody has looked."""
-
-    __slots__ = ("done", "error", "loop", "name", "spawned")
-
-    def __init__(self, thread: GreenThread, error: BaseException) -> None:
-        self.done = hasattr(thread, "_report")
-        self.error = error
-        self.loop = thread.hub.loop
-        self.name = thread.name
-        self.spawned = thread._spawned
-
-    def __del__(self) -> None:
-        if self.done:
-            return
-        report = partial(_report, self.loop, self.name, self.error, self.spawned)
-        # Not here: this may be the garbage collector's doing, in the middle of anything. (CPython
-        # 3.11 formats a traceback with ast.parse, which breaks an ast.parse that is interrupted.)
-        try:
-            self.loop.call_soon_threadsafe(report)
-        except RuntimeError:
-            report()  # the loop is closed: better now than never
-
-
-def _report(loop: Any, name: str, error: BaseException, spawned: tuple[Any, ...]) -> None:
-    stack = spawn_stack(spawned)
-    message = f"green thread {name!r} failed, and nobody asked for its result"
-    if not loop.is_closed():
-        loop.call_exception_handler(
-            {"message": message, "exception": error, "source_traceback": stack}
-        )
-        return
-    asyncio.log.logger.error(
-        "%s\nObject created at (most recent call last):\n%s",
-        message,
-        "".join(traceback.format_list(stack)).rstrip(),
-        exc_info=error,
-    )
+def current_green() -> GreenThread | greenlet:
+    """The green thread that runs now; elsewhere the greenlet."""
+    own: Any = getcurrent()
+    if type(own) is Carrier:
+        thread: GreenThread = own.thread
+        return thread
+    return getcurrent()
 
 
 def check_seconds(seconds: float | None) -> None:
@@ -403,31 +373,6 @@ def check_seconds(seconds: float | None) -> None:
             f"timeout must be zero or more seconds, not {seconds!r}. "
             "Write None to wait without limit, 0 not to wait"
         )
-
-
-def spawn_stack(frames: tuple[Any, ...]) -> list[traceback.FrameSummary]:
-    """The stack that :func:`_where` noted, oldest first, in the form of the traceback module."""
-    stack = []
-    for code, lasti in zip(frames[0::2], frames[1::2], strict=True):
-        stack.append(traceback.FrameSummary(code.co_filename, _line(code, lasti), code.co_name))
-    return stack[::-1]
-
-
-def _line(code: CodeType, lasti: int) -> int:
-    for start, end, line in code.co_lines():
-        if start <= lasti < end and line is not None:
-            return line
-    return code.co_firstlineno
-
-
-def _where(frame: FrameType | None) -> tuple[Any, ...]:
-    """Code objects and instruction offsets: finding the line is left to who needs it."""
-    found: list[Any] = []
-    while frame is not None and len(found) < 2 * _SPAWN_FRAMES:
-        found.append(frame.f_code)
-        found.append(frame.f_lasti)
-        frame = frame.f_back
-    return tuple(found)
 
 
 def _settle(future: asyncio.Future[None]) -> None:
@@ -449,7 +394,7 @@ def _spawn_on(hub: Hub, fn: Callable[..., Any], *args: Any) -> None:
     """Start a green thread on *hub*, from any OS thread."""
     if get_ident() == hub.ident:
         thread = GreenThread(hub, fn, args, None)
-        thread._spawned = _where(sys._getframe(1))
+        thread.spawned = where(sys._getframe(1))
         _start(hub, thread)
     else:
         hub.call_threadsafe(_spawn_on, hub, fn, *args)
@@ -474,7 +419,7 @@ def _thread(fn: Callable[..., Any], args: Any, kwargs: Any, what: str) -> GreenT
     if hub.keeper is None and not hub.owned:
         watch_loop(hub)
     thread = GreenThread(hub, fn, args, kwargs)
-    thread._spawned = _where(sys._getframe(2))
+    thread.spawned = where(sys._getframe(2))
     return thread
 
 

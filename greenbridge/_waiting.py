@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from greenlet import getcurrent
 
+from ._carriers import Carrier
 from ._errors import BadTimeoutError
 from ._fds import Fd, fd_of
 from ._fds import closing_fd as closing_fd
-from ._hub import WOKEN, Hub, Waiter, _local
+from ._hub import Hub, _local
 from ._originals import monotonic, select_poll, select_select, time_sleep
+from ._owners import WOKEN, Waiter
 from ._portal import current_owner, make_waiter
-from ._threads import GreenThread
 from ._timers import NEVER
 
 if TYPE_CHECKING:
@@ -88,13 +89,16 @@ def wait_readable(fd: int, timeout: float | None = None) -> bool:
 
     On cancellation the wait ends and nothing is consumed.
     """
-    own: Any = getcurrent()
-    if type(own) is GreenThread and own.stepper is None and own.pending is None:
+    carrier: Any = getcurrent()
+    if type(carrier) is Carrier:
+        own = carrier.thread
+        if own.stepper is not None or own.pending is not None:
+            return _wait_readable(fd, timeout)
         # The common case, without a call that is not needed.
         hub = own.hub
         record = hub.fds.get(fd)
         if record is not None and record.read_armed:
-            waiter = Waiter(own, own)
+            waiter = Waiter(own, carrier)
             if timeout is not None:
                 waiter.deadline = deadline = monotonic() + timeout
                 if deadline < own.timer_at:
@@ -112,6 +116,10 @@ def wait_readable(fd: int, timeout: float | None = None) -> bool:
                     raise OSError(errno.EBADF, os.strerror(errno.EBADF))
                 return True
             return waiter.over()
+    return _wait_readable(fd, timeout)
+
+
+def _wait_readable(fd: int, timeout: float | None) -> bool:
     owner = current_owner()
     if owner is None:
         return _wait_original(fd, _POLLIN, timeout)
@@ -191,12 +199,13 @@ def sleep(seconds: float = 0) -> None:
 
     On cancellation the sleep ends at once.
     """
-    own: Any = getcurrent()
-    if type(own) is GreenThread and own.stepper is None and own.pending is None:
-        hub = own.hub
-        if seconds == 0:
+    carrier: Any = getcurrent()
+    if seconds == 0 and type(carrier) is Carrier:
+        own = carrier.thread
+        if own.stepper is None and own.pending is None:
             # No wait that could time out or be interrupted: it is ready already.
-            hub.ready.append(own)
+            hub = own.hub
+            hub.ready.append(carrier)
             if not hub.scheduled:
                 hub.schedule_drain()
             hub.park()
@@ -210,7 +219,8 @@ def sleep(seconds: float = 0) -> None:
         make_waiter(owner, monotonic() + seconds).park()
     else:
         waiter = make_waiter(owner)
-        waiter.finish(WOKEN)
+        if owner.pending is None:  # else it is raised instead
+            waiter.finish(WOKEN)
         waiter.park()
 
 

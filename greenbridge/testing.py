@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, final
 
 from ._hub import HUBS, current_hub, get_hub
 from ._originals import monotonic
-from ._threads import check_seconds, spawn
+from ._threads import GreenThread, check_seconds, spawn
 from ._waiting import sleep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from ._groups import GreenThread
 
 __all__ = (
     "Heartbeat",

@@ -235,7 +235,7 @@ def _accept_now(sock: socket) -> tuple[int, Any]:
 
 def _without_blocking(restore: bool, fd: int, call: Callable[..., T], *args: Any) -> T:
     """Give ``call(*args)`` with O_NONBLOCK on *fd*, which afterwards is as it was before."""
-    if not os.get_blocking(fd):
+    if fd < 0 or not os.get_blocking(fd):
         return call(*args)
     os.set_blocking(fd, False)
     try:
@@ -264,8 +264,13 @@ def connect(sock: socket, address: Any, call: Callable[[Any, Any], int | None]) 
             code = _without_blocking(True, _fileno(sock), _start, sock, address, call)
     if limit == 0 or code not in (errno.EINPROGRESS, _WSAEWOULDBLOCK):
         return code
-    if not wait_writable(_fileno(sock), limit):
-        return -1
+    try:
+        if not wait_writable(_fileno(sock), limit):
+            return -1
+    except OSError as error:
+        if error.errno != errno.EBADF:
+            raise  # not the seam's: what was raised to interrupt the wait
+        return errno.EBADF  # closed meanwhile
     code = _getsockopt(sock, _socket.SOL_SOCKET, _socket.SO_ERROR)
     return 0 if code == errno.EISCONN else code
 

@@ -1,0 +1,81 @@
+"""The error of a green thread that nobody asked for: reported once, with both stacks."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from types import CodeType, FrameType
+
+    from ._threads import GreenThread
+
+# Frames kept of the place where a thread was spawned: enough to find it, cheap enough to keep.
+_SPAWN_FRAMES: Final = 4
+
+
+class Unretrieved:
+    """Reports the error of a green thread when its handle is gone and nobody has looked."""
+
+    __slots__ = ("done", "error", "loop", "name", "spawned")
+
+    def __init__(self, thread: GreenThread, error: BaseException) -> None:
+        self.done = hasattr(thread, "_report")
+        self.error = error
+        self.loop = thread.hub.loop
+        self.name = thread.name
+        self.spawned = thread.spawned
+
+    def __del__(self) -> None:
+        if self.done:
+            return
+        report = partial(_report, self.loop, self.name, self.error, self.spawned)
+        # Not here: this may be the garbage collector's doing, in the middle of anything. (CPython
+        # 3.11 formats a traceback with ast.parse, which breaks an ast.parse that is interrupted.)
+        try:
+            self.loop.call_soon_threadsafe(report)
+        except RuntimeError:
+            report()  # the loop is closed: better now than never
+
+
+def _report(loop: Any, name: str, error: BaseException, spawned: tuple[Any, ...]) -> None:
+    stack = spawn_stack(spawned)
+    message = f"green thread {name!r} failed, and nobody asked for its result"
+    if not loop.is_closed():
+        loop.call_exception_handler(
+            {"message": message, "exception": error, "source_traceback": stack}
+        )
+        return
+    logging.getLogger("asyncio").error(
+        "%s\nObject created at (most recent call last):\n%s",
+        message,
+        "".join(traceback.format_list(stack)).rstrip(),
+        exc_info=error,
+    )
+
+
+def spawn_stack(frames: tuple[Any, ...]) -> list[traceback.FrameSummary]:
+    """The stack that :func:`where` noted, oldest first, in the form of the traceback module."""
+    stack = []
+    for code, lasti in zip(frames[0::2], frames[1::2], strict=True):
+        stack.append(traceback.FrameSummary(code.co_filename, _line(code, lasti), code.co_name))
+    return stack[::-1]
+
+
+def _line(code: CodeType, lasti: int) -> int:
+    for start, end, line in code.co_lines():
+        if start <= lasti < end and line is not None:
+            return line
+    return code.co_firstlineno
+
+
+def where(frame: FrameType | None) -> tuple[Any, ...]:
+    """Code objects and instruction offsets: finding the line is left to who needs it."""
+    found: list[Any] = []
+    while frame is not None and len(found) < 2 * _SPAWN_FRAMES:
+        found.append(frame.f_code)
+        found.append(frame.f_lasti)
+        frame = frame.f_back
+    return tuple(found)

@@ -1,0 +1,346 @@
+"""Green tasks: an asyncio Task whose coroutine is stepped in a greenlet, so sync code can wait.
+
+Theory of operation
+-------------------
+A *green task* is an ordinary Task whose coroutine is a :class:`GreenCoro`. Each step of
+it runs the user's coroutine in a :class:`Worker`. When the coroutine awaits in the
+ordinary way, the step ends as usual. When sync code inside the step has to wait, it
+switches a future to the greenlet that steps (the *stepper*), which hands it to the Task
+as the result of the step: to asyncio it is an ``await`` like any other. So the step is
+never left open, and ``current_task``, ``cancel``, ``asyncio.timeout``, TaskGroup,
+anyio's scopes, context variables, eager tasks and debug mode work as they are. The Task
+wakes up, steps the GreenCoro again, and that resumes the worker where it waits.
+
+The way not taken: editing a live Task to replace its coroutine. A task factory wraps it
+when it is made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from greenlet import error as greenlet_error
+from greenlet import getcurrent, greenlet
+
+from ._errors import LoopMismatchError
+from ._owners import Owner
+from ._timers import NEVER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+_CancelledError: Final = asyncio.CancelledError
+# Idle workers kept for the next Task; each holds a stack of a few kB (a guess).
+_IDLE_MAX: Final = 256
+# Tasks that keep their worker between steps, which is faster; more than these share (a guess).
+_STICKY_MAX: Final = 1000
+
+
+class Worker(greenlet):
+    """A greenlet that runs steps of green tasks, for one task at a time."""
+
+    __slots__ = (
+        "coro_context",
+        "failed",
+        "job",
+        "parked",
+        "resume",
+        "send",
+        "special",
+        "stepper",
+        "sticky",
+    )
+
+    job: GreenCoro  # whose steps it runs
+    send: Callable[[None], Any]  # how to run one
+    stepper: greenlet  # who asked for the step
+    sticky: bool  # it stays with its task between steps
+    resume: greenlet  # who waits inside the step: the worker, or a greenlet made in it
+
+    def __init__(self) -> None:
+        greenlet.__init__(self)
+        self.resume = self
+        self.parked = False  # sync code inside the step waits
+        self.failed = False  # the step ended with an exception: StopIteration or an error
+        self.special = False  # the stepper has to look at more than what was yielded
+        self.coro_context: Any = None
+
+    def run(self, once: Any) -> None:
+        while True:
+            try:
+                out: Any = self.send(None) if once is None else once()
+            except BaseException as exc:  # carried over the switch, raised again in the stepper
+                out = exc
+                self.failed = self.special = True
+            once = None
+            once = self.stepper.switch(out)
+            out = None
+
+
+class Pool:
+    """The workers of one loop."""
+
+    __slots__ = ("idle", "loop", "sticky")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.idle: list[Worker] = []
+        self.sticky = 0  # how many workers stay with their task between steps
+
+
+class GreenCoro(Owner, Coroutine[Any, Any, Any]):
+    """Wraps the coroutine of a Task: every step of it runs in a worker, so sync code can wait."""
+
+    __slots__ = (
+        "_backlog",
+        "_cancels",
+        "_context",
+        "_coro",
+        "_pool",
+        "_worker",
+        "hub",
+        "pending",
+        "task",
+        "timer_at",
+        "waiter",
+    )
+
+    def __init__(self, pool: Pool, coro: Any) -> None:
+        self._pool = pool
+        self._coro = coro
+        self._worker: Worker | None = None
+        self._context: Any = None
+        self.waiter = None
+        self.pending = None
+        self.task: asyncio.Task[Any] | None = None
+        self.timer_at = NEVER
+
+    # -- what a Task calls -----------------------------------------------------------------
+
+    def __iter__(self) -> GreenCoro:
+        return self
+
+    def __next__(self) -> Any:
+        worker = self._worker
+        if worker is None:
+            worker = self._take_worker()
+        worker.stepper = getcurrent()
+        try:
+            out = worker.resume.switch(None)
+        except greenlet_error:
+            worker, out = self._elsewhere(worker, None)
+        if worker.special:
+            return self._after_step(worker, out)
+        return out
+
+    def send(self, value: Any) -> Any:
+        if value is None:
+            return self.__next__()
+        return self._advance(partial(self._coro.send, value), value, None)
+
+    def throw(self, typ: Any, val: Any = None, tb: Any = None) -> Any:
+        exc = as_exception(typ, val, tb)
+        if self.pending is not None and isinstance(exc, _CancelledError):
+            exc = self.exchange(exc)
+        return self._advance(partial(self._coro.throw, exc), None, exc)
+
+    def close(self) -> None:
+        worker = self._worker
+        if worker is None or not worker.parked:
+            if worker is not None:
+                self._give_back(worker)
+            self._coro.close()
+            return
+        # Sync code is parked in it: unwind it as a coroutine is unwound.
+        try:
+            self.throw(GeneratorExit())
+        except (GeneratorExit, StopIteration):
+            return
+        raise RuntimeError(f"{self!r} ignored GeneratorExit")
+
+    def _advance(self, once: Any, value: Any, exc: BaseException | None) -> Any:
+        """One step that is not a plain ``send(None)``: *once* starts it, unless it is parked."""
+        worker = self._worker
+        if worker is None:
+            worker = self._take_worker()
+        worker.stepper = getcurrent()
+        if worker.parked:
+            resume = worker.resume
+            out = resume.switch(value) if exc is None else resume.throw(exc)
+        else:
+            try:
+                out = worker.switch(once)
+            except greenlet_error:
+                worker, out = self._elsewhere(worker, once)
+        return self._after_step(worker, out)
+
+    def _take_worker(self) -> Worker:
+        pool = self._pool
+        self._worker = worker = pool.idle.pop() if pool.idle else Worker()
+        worker.job = self
+        worker.send = self._coro.send
+        if self._context is None:
+            self._context = getcurrent().gr_context
+        if worker.coro_context is not self._context:
+            worker.gr_context = worker.coro_context = self._context
+        worker.sticky = sticky = pool.sticky < _STICKY_MAX
+        worker.special = not sticky
+        pool.sticky += sticky
+        return worker
+
+    def _give_back(self, worker: Worker) -> None:
+        pool = self._pool
+        self._worker = None
+        pool.sticky -= worker.sticky
+        if len(pool.idle) < _IDLE_MAX:
+            del worker.job, worker.send  # an idle worker keeps nothing alive
+            pool.idle.append(worker)
+
+    def _elsewhere(self, worker: Worker, once: Any) -> tuple[Worker, Any]:
+        # The loop runs in another OS thread than before: greenlets cannot follow it there.
+        if worker.parked:
+            raise LoopMismatchError(
+                f"{self!r} waits in sync code that was begun in another OS thread. Run a loop with "
+                "green tasks in one OS thread only"
+            )
+        self._pool.idle.clear()
+        self._pool.sticky -= worker.sticky
+        worker = self._take_worker()
+        worker.gr_context = self._context
+        worker.stepper = getcurrent()
+        return worker, worker.switch(once)
+
+    def _after_step(self, worker: Worker, out: Any) -> Any:
+        if worker.failed:
+            worker.failed = False
+            self._give_back(worker)
+            if self.timer_at != NEVER:
+                self.hub.timers.discard(self)
+            try:
+                raise out
+            finally:
+                del out  # a traceback that holds a frame that holds the traceback
+        if not worker.sticky and not worker.parked:
+            self._give_back(worker)
+        return out
+
+    # -- what waits in it ------------------------------------------------------------------
+
+    def note_task(self) -> None:
+        """Remember the Task, for who interrupts it later; called in a step of it."""
+        self.task = asyncio.current_task(self._pool.loop)
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        return self._pool.loop
+
+    @property
+    def stepper(self) -> greenlet | None:  # type: ignore[override]
+        return None if self._worker is None else self._worker.stepper
+
+    def yield_to_task(self, yielded: Any) -> Any:
+        """See ``ThreadLike.yield_to_task``."""
+        worker = self._worker
+        assert worker is not None
+        hub = self.hub
+        if hub.forbidden is not None:
+            hub.check_switch()
+        if self.pending is not None:
+            raise self.take()
+        hub.switches += 1
+        worker.resume = getcurrent()
+        worker.parked = True
+        try:
+            return worker.stepper.switch(yielded)
+        finally:
+            worker.parked = False
+            worker.resume = worker
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self  # an iterator with send and throw
+
+    def __getattr__(self, name: str) -> Any:
+        # cr_frame, cr_code, cr_await, __qualname__ ...: debuggers, Task.get_stack() and reprs see
+        # the user's coroutine, not this wrapper.
+        return getattr(self._coro, name)
+
+    def __repr__(self) -> str:
+        return f"<green {self._coro!r}>"
+
+
+class SyncCall(GreenCoro):
+    """A coroutine that is one call of a sync function, run in a worker."""
+
+    __slots__ = ("_call", "_done")
+
+    def __init__(self, pool: Pool, call: Callable[[], Any], fn: Any) -> None:
+        GreenCoro.__init__(self, pool, fn)
+        self._call: Callable[[], Any] | None = call
+        self._done = False
+
+    def __next__(self) -> Any:
+        return self._advance(self._run, None, None)
+
+    def send(self, value: Any) -> Any:
+        return self._advance(self._run, value, None)
+
+    def throw(self, typ: Any, val: Any = None, tb: Any = None) -> Any:
+        exc = as_exception(typ, val, tb)
+        if self.pending is not None and isinstance(exc, _CancelledError):
+            exc = self.exchange(exc)
+        if self._call is not None:  # cancelled before it began
+            self._call = None
+            raise exc
+        return self._advance(None, None, exc)
+
+    def close(self) -> None:
+        if self._worker is not None:
+            super().close()
+        self._call = None
+
+    def _run(self) -> Any:
+        call, self._call = self._call, None
+        if call is None:
+            raise RuntimeError(f"cannot reuse already awaited {self!r}")
+        try:
+            value = call()
+        except StopIteration as exc:  # would pass for the result
+            raise RuntimeError(f"{self._coro!r} raised StopIteration") from exc
+        self._done = True
+        return value
+
+    def _after_step(self, worker: Worker, out: Any) -> Any:
+        if not self._done:
+            return super()._after_step(worker, out)
+        self._done = False
+        self._give_back(worker)
+        if self.timer_at != NEVER:
+            self.hub.timers.discard(self)
+        raise StopIteration(out)
+
+    def _take_worker(self) -> Worker:
+        pool = self._pool
+        self._worker = worker = pool.idle.pop() if pool.idle else Worker()
+        worker.job = self
+        worker.send = _never
+        context = getcurrent().gr_context
+        if worker.coro_context is not context:
+            worker.gr_context = worker.coro_context = context
+        worker.sticky = worker.special = False
+        return worker
+
+
+def _never(_: None) -> None:
+    raise AssertionError("a call has no second step")
+
+
+def as_exception(typ: Any, val: Any, tb: Any) -> BaseException:
+    """The three-argument form of ``throw``, which asyncio still uses before 3.12, as one."""
+    if isinstance(typ, type):
+        exc = val if isinstance(val, BaseException) else typ() if val is None else typ(val)
+    else:
+        exc = typ
+    return exc if tb is None else exc.with_traceback(tb)
