@@ -246,9 +246,13 @@ class epoll(metaclass=_EpollType):
         self.close()
 
     def __del__(self) -> None:
-        # A registration must not outlive its descriptor, which the original closes silently.
+        # A registration must not outlive its descriptor, which the original closes silently:
+        # also if somebody else has closed it already.
         if hasattr(self, "_original"):
-            self.close()
+            try:
+                self.close()
+            except OSError:
+                pass
 
     def register(self, fd: _FileLike, eventmask: int = IN | PRI | OUT) -> None:
         """Watch *fd*. Raises ``OSError`` (EEXIST) if it is registered already."""
