@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 from rich.progress import Progress
 
-from ._measure import Results, measure
+from ._clock import CLOCKS
+from ._measure import Effort, Results, measure
 from ._report import as_json, print_figures, print_verdicts, verdicts
 from ._workloads import BY_NAME, PEERS, WORKLOADS, Workload
 
@@ -63,6 +64,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     add("--peers", type=_names(peers), default=peers, metavar="A,B", help="these peers")
     add("--rounds", type=_positive_int, default=5, help="times that each is measured (5)")
     add("--scale", type=_scale, default=1.0, help="multiply the number of operations (1.0)")
+    add("--clock", choices=list(CLOCKS), default="wall", help="cpu for a busy machine (wall)")
     add("--json", type=Path, metavar="FILE", help="write all figures there")
     add("--svg", type=Path, metavar="FILE", help="draw the ratios to gevent there")
     add(
@@ -82,13 +84,12 @@ def _list(console: Console) -> None:
         console.print(f"{peer.name:22} {peer.title}", markup=False)
 
 
-def _measured(console: Console, rows: list[Workload], options: argparse.Namespace) -> Results:
+def _measured(console: Console, rows: list[Workload], peers: list[str], effort: Effort) -> Results:
     results = Results()
-    steps = sum(len([name for name in options.peers if name in row.peers]) for row in rows)
+    steps = sum(len([name for name in peers if name in row.peers]) for row in rows)
     with Progress(console=console, transient=True) as progress:
-        bar = progress.add_task("", total=steps * options.rounds)
-        steps_done = measure(rows, options.peers, options.rounds, options.scale, results)
-        for row, peer in steps_done:
+        bar = progress.add_task("", total=steps * effort.rounds)
+        for row, peer in measure(rows, peers, effort, results):
             progress.update(bar, advance=1, description=f"{row.name} {peer}")
     return results
 
@@ -103,9 +104,10 @@ def main(argv: list[str] | None = None) -> int:
         _list(console)
         return EXIT_REACHED
     rows = [BY_NAME[name] for name in options.only] if options.only else list(WORKLOADS)
-    results = _measured(console, rows, options)
+    effort = Effort(options.rounds, options.scale, options.clock)
+    results = _measured(console, rows, options.peers, effort)
     print_figures(console, results, options.peers)
-    data = as_json(results, options.rounds, options.scale)
+    data = as_json(results, effort)
     if options.json:
         options.json.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     if options.svg:

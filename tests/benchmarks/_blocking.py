@@ -9,8 +9,9 @@ from __future__ import annotations
 import gc
 import os
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
+
+from ._clock import now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,22 +46,22 @@ def sleep0(peer: BlockingPeer, n: int) -> float:
             sleep(0)
 
     handles = [peer.spawn(body) for _ in range(10)]
-    start = perf_counter()
+    start = now()
     peer.joinall(handles)
-    return perf_counter() - start
+    return now() - start
 
 
 def spawn_join(peer: BlockingPeer, n: int) -> float:
-    start = perf_counter()
+    start = now()
     peer.joinall([peer.spawn(_nothing) for _ in range(n)])
-    return perf_counter() - start
+    return now() - start
 
 
 def spawn_join_1k(peer: BlockingPeer, n: int) -> float:
-    start = perf_counter()
+    start = now()
     for _ in range(max(n // 1000, 1)):
         peer.joinall([peer.spawn(_nothing) for _ in range(min(n, 1000))])
-    return perf_counter() - start
+    return now() - start
 
 
 def _ask(sock: Any, n: int) -> None:
@@ -84,9 +85,9 @@ def _socketpair(peer: BlockingPeer, n: int, timeout: float | None) -> float:
             right.sendall(right.recv(100))
 
     server = peer.spawn(answer)
-    start = perf_counter()
+    start = now()
     peer.joinall([server, peer.spawn(_ask, left, n)])
-    elapsed = perf_counter() - start
+    elapsed = now() - start
     left.close()
     right.close()
     return elapsed
@@ -137,9 +138,9 @@ def _echo(peer: BlockingPeer, n: int, count: int, timeout: float | None) -> floa
     clients, end = _connections(peer, count, handle)
     for client in clients:
         client.settimeout(timeout)
-    start = perf_counter()
+    start = now()
     peer.joinall([peer.spawn(_ask, client, max(n // count, 1)) for client in clients])
-    elapsed = perf_counter() - start
+    elapsed = now() - start
     end()
     return elapsed * n / (max(n // count, 1) * count)
 
@@ -183,9 +184,9 @@ def bulk(peer: BlockingPeer, n: int) -> float:
             clients[0].sendall(payload)
             clients[0].recv(1)
 
-    start = perf_counter()
+    start = now()
     peer.join(peer.spawn(give))
-    elapsed = perf_counter() - start
+    elapsed = now() - start
     end()
     return n * _BULK_BYTES / _MB / elapsed
 
@@ -202,9 +203,9 @@ def tls_echo(peer: BlockingPeer, n: int) -> float:
 
     clients, end = _connections(peer, 1, handle)
     clients[0] = client_side.wrap_socket(clients[0], server_hostname="localhost")
-    start = perf_counter()
+    start = now()
     peer.join(peer.spawn(_ask, clients[0], n))
-    elapsed = perf_counter() - start
+    elapsed = now() - start
     end()
     return elapsed
 
@@ -215,9 +216,9 @@ def timeout(peer: BlockingPeer, n: int) -> float:
             with peer.timeout(5):
                 pass
 
-    start = perf_counter()
+    start = now()
     peer.join(peer.spawn(body))
-    return perf_counter() - start
+    return now() - start
 
 
 def _parked(peer: BlockingPeer, n: int, wait: Callable[[], object]) -> float:
@@ -245,9 +246,9 @@ def _getaddrinfo(peer: BlockingPeer, n: int, host: str) -> float:
         for _ in range(n):
             peer.socket.getaddrinfo(host, 80)
 
-    start = perf_counter()
+    start = now()
     peer.join(peer.spawn(body))
-    return perf_counter() - start
+    return now() - start
 
 
 def getaddrinfo_literal(peer: BlockingPeer, n: int) -> float:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
+
+from ._clock import now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -30,35 +31,35 @@ async def _running_loop() -> asyncio.AbstractEventLoop:
 
 
 def _coroutine(await_: Any, n: int) -> float:
-    start = perf_counter()
+    start = now()
     for _ in range(n):
         await_(_nothing_async())
-    return perf_counter() - start
+    return now() - start
 
 
 def _future(await_: Any, n: int) -> float:
     loop = await_(_running_loop())
-    start = perf_counter()
+    start = now()
     for _ in range(n):
         future = loop.create_future()
         loop.call_soon(future.set_result, None)
         await_(future)
-    return perf_counter() - start
+    return now() - start
 
 
 def _sleep0(await_: Any, n: int) -> float:
-    start = perf_counter()
+    start = now()
     for _ in range(n):
         await_(asyncio.sleep(0))
-    return perf_counter() - start
+    return now() - start
 
 
 async def step(n: int) -> float:
     """A Task that gives way ``n`` times."""
-    start = perf_counter()
+    start = now()
     for _ in range(n):
         await asyncio.sleep(0)
-    return perf_counter() - start
+    return now() - start
 
 
 _SYNC: Final[dict[str, Callable[[Any, int], float]]] = {
@@ -70,10 +71,10 @@ NAMES: Final = (*_SYNC, *(f"task_{name}" for name in _SYNC), "task_step", "run_s
 
 
 async def _run_sync(run_sync: Callable[[Any], Any], n: int) -> float:
-    start = perf_counter()
+    start = now()
     for _ in range(n):
         await run_sync(_nothing)
-    return perf_counter() - start
+    return now() - start
 
 
 def _ours(name: str, n: int, loop_factory: Any) -> float:

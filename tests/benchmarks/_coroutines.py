@@ -7,11 +7,11 @@ import gc
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
-from time import perf_counter
 from typing import Any, Final
 
 from ._blocking import _BULK_BYTES, _BULK_CHUNK, _MB, _MESSAGE, CERTIFICATE, resident_bytes
 from ._bridges import step
+from ._clock import now
 
 __all__ = ("BODIES",)
 
@@ -27,22 +27,22 @@ async def sleep0(n: int) -> float:
         for _ in range(max(n // 10, 1)):
             await asyncio.sleep(0)
 
-    start = perf_counter()
+    start = now()
     await asyncio.gather(*[body() for _ in range(10)])
-    return perf_counter() - start
+    return now() - start
 
 
 async def spawn_join(n: int) -> float:
-    start = perf_counter()
+    start = now()
     await asyncio.gather(*[_nothing() for _ in range(n)])
-    return perf_counter() - start
+    return now() - start
 
 
 async def spawn_join_1k(n: int) -> float:
-    start = perf_counter()
+    start = now()
     for _ in range(max(n // 1000, 1)):
         await asyncio.gather(*[_nothing() for _ in range(min(n, 1000))])
-    return perf_counter() - start
+    return now() - start
 
 
 async def _plainly(awaitable: Awaitable[Any]) -> Any:
@@ -68,9 +68,9 @@ async def _socketpair(n: int, wait: Callable[[Awaitable[Any]], Awaitable[Any]]) 
             await wait(loop.sock_sendall(left, _MESSAGE))
             await wait(loop.sock_recv(left, 100))
 
-    start = perf_counter()
+    start = now()
     await asyncio.gather(answer(), ask())
-    elapsed = perf_counter() - start
+    elapsed = now() - start
     left.close()
     right.close()
     return elapsed
@@ -121,9 +121,9 @@ async def _echo(n: int, count: int, *, timed: bool = False, **tls: Any) -> float
             await wait(writer.drain())
             await wait(reader.read(100))
 
-    start = perf_counter()
+    start = now()
     await asyncio.gather(*[ask(*client) for client in clients])
-    elapsed = perf_counter() - start
+    elapsed = now() - start
     for _, writer in clients:
         writer.close()
     server.close()
@@ -171,41 +171,41 @@ async def bulk(n: int) -> float:
     server = await asyncio.start_server(take, "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
     payload = bytes(_BULK_BYTES)
-    start = perf_counter()
+    start = now()
     for _ in range(n):
         writer.write(payload)
         await writer.drain()
         await reader.readexactly(1)
-    elapsed = perf_counter() - start
+    elapsed = now() - start
     writer.close()
     server.close()
     return n * _BULK_BYTES / _MB / elapsed
 
 
 async def await_coroutine(n: int) -> float:
-    start = perf_counter()
+    start = now()
     for _ in range(n):
         await _nothing()
-    return perf_counter() - start
+    return now() - start
 
 
 async def await_future(n: int) -> float:
     loop = asyncio.get_running_loop()
-    start = perf_counter()
+    start = now()
     for _ in range(n):
         future = loop.create_future()
         loop.call_soon(future.set_result, None)
         await future
-    return perf_counter() - start
+    return now() - start
 
 
 async def timeout(n: int) -> float:
     limit: Any = asyncio  # timeout() is there from 3.11 on
-    start = perf_counter()
+    start = now()
     for _ in range(n):
         async with limit.timeout(5):
             pass
-    return perf_counter() - start
+    return now() - start
 
 
 async def _parked(n: int, wait: Callable[[], Awaitable[object]]) -> float:
@@ -232,10 +232,10 @@ async def parked_join(n: int) -> float:
 
 async def _getaddrinfo(n: int, host: str) -> float:
     loop = asyncio.get_running_loop()
-    start = perf_counter()
+    start = now()
     for _ in range(n):
         await loop.getaddrinfo(host, 80)
-    return perf_counter() - start
+    return now() - start
 
 
 async def getaddrinfo_literal(n: int) -> float:

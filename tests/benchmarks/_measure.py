@@ -14,12 +14,13 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
+from ._clock import CLOCKS
 from ._workloads import PEERS, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ("Figure", "Results", "measure", "missing_peers")
+__all__ = ("Effort", "Figure", "Results", "measure", "missing_peers")
 
 #: One measurement takes a second or two; a machine in trouble is given up on. A guess.
 _LIMIT_S: Final = 180.0
@@ -32,6 +33,15 @@ _START_UP: Final = {
     "gevent": "from gevent import monkey; monkey.patch_all()",
     "eventlet": "import eventlet; eventlet.monkey_patch()",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is measured, and by which clock (``wall`` or ``cpu``)."""
+
+    rounds: int
+    scale: float
+    clock: str
 
 
 class _FailedError(Exception):
@@ -113,8 +123,8 @@ def _run(command: list[str]) -> str:
     return done.stdout
 
 
-def _worker(peer: str, workload: Workload, n: int) -> list[str]:
-    return [sys.executable, "-m", "tests.benchmarks.worker", peer, workload.name, str(n)]
+def _worker(peer: str, workload: Workload, n: int, clock: str) -> list[str]:
+    return [sys.executable, "-m", "tests.benchmarks.worker", peer, workload.name, str(n), clock]
 
 
 def _parse(output: str) -> float:
@@ -124,20 +134,20 @@ def _parse(output: str) -> float:
     return float(found[1])
 
 
-def _by_worker(peer: str, workload: Workload, n: int) -> float:
-    return _parse(_run(_worker(peer, workload, n)))
+def _by_worker(peer: str, workload: Workload, n: int, clock: str) -> float:
+    return _parse(_run(_worker(peer, workload, n, clock)))
 
 
-def _by_program(peer: str, workload: Workload, n: int) -> float:
+def _by_program(peer: str, workload: Workload, n: int, clock: str) -> float:
     """The fastest of ``n`` start-ups: what comes on top is the machine's."""
     code = (
-        f"from time import perf_counter\nstart = perf_counter()\n{_START_UP[peer]}\n"
-        "print('value', perf_counter() - start)"
+        f"from time import {CLOCKS[clock].__name__} as now\nstart = now()\n{_START_UP[peer]}\n"
+        "print('value', now() - start)"
     )
     return min(_parse(_run([sys.executable, "-c", code])) for _ in range(n)) * _SECOND_IN_MS
 
 
-def _by_strace(peer: str, workload: Workload, n: int) -> float:
+def _by_strace(peer: str, workload: Workload, n: int, clock: str) -> float:
     """System calls that the kernel counted, in all threads of the process."""
     strace = shutil.which("strace")
     if strace is None:
@@ -145,11 +155,11 @@ def _by_strace(peer: str, workload: Workload, n: int) -> float:
     with TemporaryDirectory() as folder:
         log = Path(folder, "log")
         trace = [strace, "-f", "-qq", "-e", "trace=epoll_ctl", "-o", str(log)]
-        _run([*trace, *_worker(peer, workload, n)])
+        _run([*trace, *_worker(peer, workload, n, clock)])
         return float(log.read_text().count("epoll_ctl("))
 
 
-_HOW: Final[dict[str, Callable[[str, Workload, int], float]]] = {
+_HOW: Final[dict[str, Callable[[str, Workload, int, str], float]]] = {
     "worker": _by_worker,
     "program": _by_program,
     "strace": _by_strace,
@@ -159,8 +169,7 @@ _HOW: Final[dict[str, Callable[[str, Workload, int], float]]] = {
 def measure(
     workloads: Iterable[Workload],
     peers: list[str],
-    rounds: int,
-    scale: float,
+    effort: Effort,
     results: Results,
 ) -> Iterator[tuple[Workload, str]]:
     """Fill ``results`` step by step; yields before each measurement what comes next.
@@ -170,7 +179,7 @@ def measure(
     """
     missing = missing_peers(peers)
     for workload in workloads:
-        for number in range(rounds):
+        for number in range(effort.rounds):
             for peer in peers:
                 if peer not in workload.peers:
                     continue
@@ -182,9 +191,9 @@ def measure(
                     continue
                 n = workload.fewer.get(peer, workload.n)
                 if not workload.fixed:
-                    n = max(int(n * scale), 1)
+                    n = max(int(n * effort.scale), 1)
                 try:
-                    figure.samples.append(_HOW[workload.how](peer, workload, n))
+                    figure.samples.append(_HOW[workload.how](peer, workload, n, effort.clock))
                 except _FailedError as error:
                     figure.reason = str(error)
                     figure.samples.clear()

@@ -17,7 +17,7 @@ from ._workloads import BY_NAME, PEERS, Workload
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ._measure import Results
+    from ._measure import Effort, Results
 
 __all__ = ("Verdict", "as_json", "as_text", "print_figures", "print_verdicts", "verdicts")
 
@@ -116,15 +116,16 @@ def print_verdicts(console: Console, found: list[Verdict]) -> None:
     console.print(table)
 
 
-def as_json(results: Results, rounds: int, scale: float) -> dict[str, Any]:
+def as_json(results: Results, effort: Effort) -> dict[str, Any]:
     """All of it, with what a reader needs to judge it."""
     return {
         "date": datetime.now(timezone.utc).date().isoformat(),
         "machine": f"{os.cpu_count()} CPUs, {platform.machine()}, {platform.system()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "packages": {name: _version(name) for name in _PACKAGES},
-        "rounds": rounds,
-        "scale": scale,
+        "rounds": effort.rounds,
+        "scale": effort.scale,
+        "clock": effort.clock,
         "peers": {peer.name: peer.title for peer in PEERS},
         "workloads": {
             workload: {

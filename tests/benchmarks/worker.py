@@ -1,4 +1,4 @@
-"""One measurement in a process of its own: ``worker PEER WORKLOAD N`` prints the value.
+"""One measurement in a process of its own: ``worker PEER WORKLOAD N CLOCK`` prints the value.
 
 A tenth of the work is done first, untimed, so that lazily made things exist
 (not where a fresh process is the point: memory and counted system calls).
@@ -12,6 +12,7 @@ import resource
 import sys
 from functools import partial
 
+from . import _clock
 from ._workloads import BY_NAME
 
 __all__ = ("main",)
@@ -64,7 +65,8 @@ def _value(peer: str, workload: str, n: int, *, warm: bool) -> float:
 
 def main(argv: list[str]) -> None:
     """Print the value of one row, in its unit, for one peer."""
-    peer, name, n = argv[0], argv[1], int(argv[2])
+    peer, name, n, clock = argv[0], argv[1], int(argv[2]), argv[3]
+    _clock.choose(clock)
     _raise_descriptor_limit()
     row = BY_NAME[name]
     if row.how == "strace":
