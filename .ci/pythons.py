@@ -165,10 +165,10 @@ def run_logged(
     return code, time.monotonic() - began
 
 
-def last_words(log: Path) -> str:
-    """Give the last line of a log that says something."""
+def last_words(log: Path, count: int = 1) -> str:
+    """Give the last lines of a log that say something, as one."""
     lines = [line.strip(" =") for line in log.read_text(errors="replace").splitlines()]
-    return next((line for line in reversed(lines) if line), "(no output)")
+    return "; ".join([line for line in lines if line][-count:]) or "(no output)"
 
 
 class Runner:
@@ -221,7 +221,8 @@ class Runner:
         log = self.log(python.series, suite)
         code, seconds = run_logged(command, log, LIMITS[suite], self.env)
         verdict = "passed" if code == 0 else "failed"
-        return Result(python.series, suite, verdict, last_words(log), seconds, log)
+        words = last_words(log, 1 if suite == "unit" else 2)
+        return Result(python.series, suite, verdict, words, seconds, log)
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
