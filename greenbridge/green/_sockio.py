@@ -58,6 +58,9 @@ NOWAIT: Final = (
 #: Without MSG_DONTWAIT (Windows) the descriptor of a green socket is always non-blocking.
 BLOCKING: Final = None if DONTWAIT else 0.0
 
+#: What arrives in pieces of so many bytes is a stream, and while it is read more comes: the next
+#: recv tries at once, which saves a wait for each window's worth of data. The number is a guess.
+STREAM_FROM: Final = 16_384
 #: Largest piece for one sendfile(2), bytes: https://bugs.python.org/issue38319
 _SENDFILE_MOST: Final = 2**30
 #: Seconds between attempts to connect to a Unix socket whose backlog is full. A guess:
@@ -144,7 +147,7 @@ def receive_drained(sock: socket, bufsize: int) -> bytes:
             pass  # somebody else was faster
         else:
             if sock._gb_drained is not None:
-                sock._gb_drained = 0 < len(data) < bufsize
+                sock._gb_drained = 0 < len(data) < min(bufsize, STREAM_FROM)
             return data
         if limit is not None:
             limit = deadline - monotonic()
@@ -177,7 +180,7 @@ def receive_drained_into(sock: socket, buffer: WriteableBuffer, nbytes: int) -> 
             pass
         else:
             if sock._gb_drained is not None:
-                sock._gb_drained = 0 < count < (nbytes or room(buffer))
+                sock._gb_drained = 0 < count < min(nbytes or room(buffer), STREAM_FROM)
             return count
         if limit is not None:
             limit = deadline - monotonic()

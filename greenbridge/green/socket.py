@@ -25,7 +25,7 @@ from .._originals import monotonic
 from .._waiting import closing_fd, wait_writable
 from . import _sockio, _waitall, dns
 from ._rebound import rebound
-from ._sockio import BLOCKING, DONTWAIT, attempt, receive
+from ._sockio import BLOCKING, DONTWAIT, STREAM_FROM, attempt, receive
 from ._waitall import WAITALL
 from .dns import getaddrinfo as getaddrinfo
 from .dns import gethostbyaddr as gethostbyaddr
@@ -139,7 +139,7 @@ class socket(_Original, metaclass=_SocketType):
             if self._gb_limit == 0:
                 raise
         else:
-            if self._gb_drained is False and 0 < len(data) < bufsize:
+            if self._gb_drained is False and 0 < len(data) < min(bufsize, STREAM_FROM):
                 self._gb_drained = True
             return data
         return _sockio.receive_drained(self, bufsize)
@@ -157,7 +157,8 @@ class socket(_Original, metaclass=_SocketType):
             if self._gb_limit == 0:
                 raise
         else:
-            if self._gb_drained is False and 0 < count < (nbytes or _sockio.room(buffer)):
+            most = min(nbytes or _sockio.room(buffer), STREAM_FROM)
+            if self._gb_drained is False and 0 < count < most:
                 self._gb_drained = True
             return count
         return _sockio.receive_drained_into(self, buffer, nbytes)
