@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import select as stdlib
@@ -149,7 +150,7 @@ def test_select_takes_any_iterable_once(world: World, pipe: tuple[int, int]) -> 
 
     def body() -> None:
         waiting = world.start(
-            implementation(world).select, iter([r]), (f for f in ()), {r: None}.keys(), LONG
+            implementation(world).select, iter([r]), iter(()), {r: None}.keys(), LONG
         )
         world.pause()
         os.write(w, b"x")
@@ -251,7 +252,8 @@ def test_a_cancelled_wait_leaves_nothing_behind(loop_factory: Any, pipe: tuple[i
         greenbridge.sleep(0.01)  # the loop has opened what it needs
         open_before = os.listdir("/proc/self/fd") if sys.platform == "linux" else []
         fds_before = statistics()["fds"]
-        for wait in (lambda: green.select([r], [], []), poller.poll):
+        waits: list[Any] = [lambda: green.select([r], [], []), poller.poll]
+        for wait in waits:
             waiting = greenbridge.spawn(wait)
             greenbridge.sleep(0.01)
             waiting.kill()
@@ -270,10 +272,8 @@ def test_in_a_callback_of_the_loop_the_original_waits_and_is_counted(
     r, _ = pipe
 
     def body() -> None:
-        import asyncio
-
-        async def call() -> list[Any]:
-            done = asyncio.get_running_loop().create_future()
+        async def call() -> Any:
+            done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
             asyncio.get_running_loop().call_soon(
                 lambda: done.set_result(green.select([r], [], [], SHORT))
             )
@@ -521,7 +521,7 @@ def test_patched_select_keeps_everything_and_takes_older_objects() -> None:
     older = select.epoll()
     with greenbridge.patch_all(only={"select"}):
         assert select.select is green.select
-        assert select.poll is green.poll
+        assert vars(select)["poll"] is green.poll
         assert isinstance(older, select.epoll)
         assert isinstance(select.epoll(), select.epoll)
         thread = threading.Thread(target=select.select, args=([], [], [], SHORT))

@@ -296,6 +296,7 @@ def test_event_loops_run_inside_green_threads() -> None:
     greenbridge.patch_all()
 
     def main() -> None:
+        greenbridge.sleep(0.001)  # the hub's loop runs now, and has set its own
         hooks = sys.get_asyncgen_hooks()
         with heartbeat() as beat:
             _check_nested([greenbridge.spawn(_nested_loops, n) for n in range(10)])
