@@ -95,7 +95,8 @@ def in_worlds(*names: str) -> Callable[[Callable[..., None]], Callable[..., None
         functools.update_wrapper(run, test)
         del run.__wrapped__  # type: ignore[attr-defined]  # pytest must see the parameter below
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        return pytest.mark.parametrize("name", names)(run)
+        parametrized: Callable[..., None] = pytest.mark.parametrize("name", names)(run)
+        return parametrized
 
     return decorate
 
@@ -103,6 +104,29 @@ def in_worlds(*names: str) -> Callable[[Callable[..., None]], Callable[..., None
 in_every_world = in_worlds("original", "native", "thread", *GREEN)
 #: For what the stdlib cannot do.
 in_green_worlds = in_worlds(*GREEN)
+
+
+def full_listener(world: SocketWorld) -> Any:
+    """The address of a listener that completes no further connection."""
+    listener = world.keep(stdlib_socket.socket())
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(0)
+    for _ in range(8):
+        filler = world.keep(stdlib_socket.socket())
+        filler.setblocking(False)
+        filler.connect_ex(listener.getsockname())
+    return listener.getsockname()
+
+
+def fill(sock: Any, piece: bytes) -> int:
+    """Send *piece* until there is no more room; how often it was sent."""
+    sent = 0
+    while True:
+        try:
+            sock.send(piece, stdlib_socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return sent
+        sent += 1
 
 
 def drained(sock: Any) -> Iterator[bytes]:

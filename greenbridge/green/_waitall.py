@@ -1,7 +1,7 @@
 """``MSG_WAITALL`` on a blocking green socket: the kernel's rule, without its wait.
 
-``MSG_WAITALL | MSG_DONTWAIT`` gives what is there, so green code has to collect the
-rest itself. That happens only where the kernel would wait: a stream socket without a
+``MSG_WAITALL | MSG_DONTWAIT`` gives what is there, so the rest has to be
+collected here. That happens only where the kernel would wait: a stream socket without a
 timeout. If the wait is interrupted by an exception, the part that had arrived is gone
 with it, as it is with the stdlib when a signal handler raises.
 """
@@ -12,7 +12,7 @@ import _socket
 from typing import TYPE_CHECKING, Any, Final
 
 from .._offload import offload
-from .._waiting import parkable, wait_readable
+from .._waiting import wait_readable
 from ._sockio import DONTWAIT, NOWAIT, attempt
 
 if TYPE_CHECKING:
@@ -38,10 +38,7 @@ _PEEK: Final = int(_socket.MSG_PEEK)
 def collects(sock: socket, flags: int) -> bool:
     """Whether the kernel would wait for all of it, so that we have to. *flags* has WAITALL."""
     return (
-        sock._gb_limit is None
-        and not flags & NOWAIT
-        and _type.__get__(sock) == _socket.SOCK_STREAM
-        and parkable()
+        sock._gb_limit is None and not flags & NOWAIT and _type.__get__(sock) == _socket.SOCK_STREAM
     )
 
 

@@ -125,9 +125,11 @@ def _may_be_literal(host: Any) -> bool:
     return False
 
 
-def _is_numeric_name(sockaddr: Any, flags: int) -> bool:
+def _is_numeric_name(sockaddr: Any, flags: Any) -> bool:
     """Whether C answers ``getnameinfo`` without asking: it takes literal addresses only."""
-    if not flags & _socket.NI_NUMERICSERV or not isinstance(sockaddr, tuple) or not sockaddr:
+    if not isinstance(sockaddr, tuple) or not sockaddr or not isinstance(flags, int):
+        return False
+    if not flags & _socket.NI_NUMERICSERV:
         return False
     return bool(flags & _socket.NI_NUMERICHOST) or _is_local_address(sockaddr[0])
 
