@@ -7,7 +7,7 @@ of its row in ``_workloads.py``: seconds for all of them, MB/s or bytes.
 from __future__ import annotations
 
 import gc
-import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,14 +23,20 @@ __all__ = ("BODIES", "CERTIFICATE", "resident_bytes")
 CERTIFICATE: Final = str(Path(__file__).with_name("localhost.pem"))
 _MESSAGE: Final = b"x" * 64
 _MB: Final = 1_000_000
+_KIB: Final = 1024
 _BULK_BYTES: Final = 64 * _MB
 _BULK_CHUNK: Final = 65_536
 
 
 def resident_bytes() -> int:
-    """Memory that this process holds now (Linux)."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    """Memory of its own that this process holds now (Linux).
+
+    Without mapped files: their pages come and go with what the machine has to spare.
+    """
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    found = re.search(r"^RssAnon:\s+(\d+) kB$", status, re.MULTILINE)
+    assert found is not None
+    return int(found[1]) * _KIB
 
 
 def _nothing() -> None:
@@ -223,10 +229,19 @@ def timeout(peer: BlockingPeer, n: int) -> float:
 
 def _parked(peer: BlockingPeer, n: int, wait: Callable[[], object]) -> float:
     """Bytes that each of ``n`` threads in ``wait`` costs; they die with the process."""
+    begun = 0
+
+    def body() -> None:
+        nonlocal begun
+        begun += 1
+        wait()
+
     gc.collect()
     before = resident_bytes()
-    handles = [peer.spawn(wait) for _ in range(n)]
-    peer.sleep(0.2)
+    handles = [peer.spawn(body) for _ in range(n)]
+    while begun < n:
+        peer.sleep(0.05)
+    peer.sleep(0.05)  # the last one is in its wait by then
     after = resident_bytes()
     assert len(handles) == n
     return (after - before) / n

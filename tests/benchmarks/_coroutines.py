@@ -209,13 +209,19 @@ async def timeout(n: int) -> float:
 
 
 async def _parked(n: int, wait: Callable[[], Awaitable[object]]) -> float:
+    begun = 0
+
     async def body() -> None:
+        nonlocal begun
+        begun += 1
         await wait()
 
     gc.collect()
     before = resident_bytes()
     tasks = [asyncio.create_task(body()) for _ in range(n)]
-    await asyncio.sleep(0.2)
+    while begun < n:
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(0.05)  # the last one is in its wait by then
     after = resident_bytes()
     assert len(tasks) == n
     return (after - before) / n
