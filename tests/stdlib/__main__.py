@@ -19,6 +19,7 @@ from .comparing import Problem, compare, plain_problems, proof_problems
 from .running import BAD, GOOD, Record, Runner, allow_signals
 from .suites import GROUPS, Suite, chosen
 from .table import Table, load
+from .worlds import WORLDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +48,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
         "--refresh", action="store_true", help="run plain Python again even if its results are kept"
     )
     add("--loop", choices=("uvloop", "asyncio"), default="uvloop")
+    add("--inside", choices=WORLDS, default=WORLDS[0], help="where the tests' main thread runs")
     add("--patches", help="patch these modules only, separated by commas; to find a culprit")
     add("-j", "--jobs", type=int, default=1, help="suites at a time")
     add("--json", type=Path, help="write the whole result to this file")
@@ -75,7 +77,14 @@ class _Session:
         if options.patches:
             green += ["--only", options.patches]
         self._runners = {
-            name: Runner(python, before, _made(logs / name), options.time_limit, identity.resources)
+            name: Runner(
+                python,
+                before,
+                _made(logs / name),
+                options.time_limit,
+                identity.resources,
+                options.inside,
+            )
             for name, before in (("plain", ()), (options.loop, tuple(green)))
         }
 
@@ -176,6 +185,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say(f"{'suite':<24}{'plain: ok skip   bad    time':<30}  green: ok skip   bad    time")
         results = []
         with allow_signals(), ThreadPoolExecutor(options.jobs) as pool:
+            # The longest first, so that none is left to run alone at the end.
+            suites.sort(key=lambda suite: -suite.limit)
             for suite, plain, green, found in pool.map(session.run, suites):
                 results.append((suite, plain, green, found))
                 mark = f"  {len(found)} problems" if found else ""
@@ -193,6 +204,7 @@ def _as_json(
     return {
         "python": session.identity.version,
         "loop": session.options.loop,
+        "inside": session.options.inside,
         "known_differences": [asdict(row) for row in session.table.differences],
         "suites": {
             suite.name: {

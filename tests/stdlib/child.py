@@ -18,16 +18,17 @@ import time
 import unittest
 from typing import TYPE_CHECKING, Any, Final
 
+from .worlds import WORLDS, World
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ("VARIABLE", "main")
+__all__ = ("INSIDE", "REPORT", "main")
 
 #: Environment variable with the number of the descriptor to report to.
-VARIABLE: Final = "GREENBRIDGE_STDLIB_REPORT"
-
-#: Seconds between two beats of what runs beside the tests; long, so that tests are not slowed down.
-_BEAT: Final = 0.02
+REPORT: Final = "GREENBRIDGE_STDLIB_REPORT"
+#: Environment variable with the name of the world to run the tests in.
+INSIDE: Final = "GREENBRIDGE_STDLIB_INSIDE"
 
 _OUTCOMES: Final = {
     "addSuccess": "ok",
@@ -42,11 +43,11 @@ _OUTCOMES: Final = {
 class _Reporter:
     """Writes one line for everything that ``regrtest``'s result object is told."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, world: World) -> None:
         self._fd = fd
+        self._world = world
         self._pid = os.getpid()
         self._started: dict[str, float] = {}
-        self._beside = _Beside()
 
     def send(self, event: str, **fields: object) -> None:
         """Write one line; a forked child of a test says nothing."""
@@ -77,12 +78,8 @@ class _Reporter:
             patched=len(records),
             displaced=[f"{row.module}.{row.name}" for row in records if not row.is_in_place],
             green=bool(bridge is not None and bridge.is_green()),
-            **self._beside.counts(),
+            **self._world.counts(),
         )
-
-    def stop(self) -> None:
-        """Nothing more will be reported."""
-        self._beside.stop()
 
     def _outcome(self, test: Any, outcome: str, rest: tuple[Any, ...]) -> None:
         # A skip inside a subtest comes with the subtest; it counts for the test.
@@ -122,64 +119,21 @@ def _around(cls: type, name: str, tell: Callable[..., None]) -> None:
     setattr(cls, name, told)
 
 
-class _Beside:
-    """Something else to run beside the tests, and the count of the times that it was let run.
-
-    A program that never starts anything green blocks as it always did. So the suites run
-    next to a green thread that sleeps and counts: the loop turns whenever a test
-    waits, and everything that a test waits for comes through it.
-    """
-
-    def __init__(self) -> None:
-        bridge = sys.modules.get("greenbridge")
-        self._thread: Any = None
-        self._beats = 0
-        self._waits = 0
-        if bridge is not None:
-            self._watch()
-            self._thread = bridge.spawn(self._beat, bridge)
-
-    def _watch(self) -> None:
-        """Count how often the tests' greenlet is left.
-
-        It is greenlet's own trace, not the core's counters: the proof that tests waited
-        greenly does not rest on what is being proved.
-        """
-        greenlet: Any = importlib.import_module("greenlet")
-        tests = greenlet.getcurrent()
-
-        def trace(_event: str, ends: tuple[object, object]) -> None:
-            if ends[0] is tests:
-                self._waits += 1
-
-        greenlet.settrace(trace)
-
-    def _beat(self, bridge: Any) -> None:
-        while True:
-            bridge.sleep(_BEAT)
-            self._beats += 1
-
-    def counts(self) -> dict[str, int]:
-        """How often the tests' thread waited greenly, and how often others ran meanwhile."""
-        return {"waits": self._waits, "beats": self._beats}
-
-    def stop(self) -> None:
-        """Leave the process as it would be without us."""
-        if self._thread is not None:
-            self._thread.kill()
-
-
 def main() -> None:
     """Run regrtest with this process's arguments; report, and exit as it does."""
-    reporter = _Reporter(int(os.environ.pop(VARIABLE)))
+    world = World(os.environ.pop(INSIDE, WORLDS[0]))
+    reporter = _Reporter(int(os.environ.pop(REPORT)), world)
     reporter.hook()
+    world.run(lambda: _run(reporter))
+
+
+def _run(reporter: _Reporter) -> None:
     reporter.environment("begin")
     regrtest: Any = importlib.import_module("test.libregrtest.main")
     try:
         regrtest.main()
     finally:
         reporter.environment("end")
-        reporter.stop()
 
 
 if __name__ == "__main__":

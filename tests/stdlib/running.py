@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from .child import VARIABLE
+from .child import INSIDE, REPORT
+from .worlds import WORLDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -86,6 +87,8 @@ class Runner:
     test_limit: float = TEST_LIMIT
     #: The resources that this Python's regrtest knows.
     resources: frozenset[str] = frozenset()
+    #: Where the tests' main thread runs; see worlds.py.
+    inside: str = WORLDS[0]
     #: The module that stands for ``-m test``.
     child: tuple[str, ...] = ("-m", "tests.stdlib.child")
 
@@ -142,7 +145,7 @@ class _Process:
             with self._log.open("wb") as log:
                 process = subprocess.Popen(
                     self._command(ignored, match),
-                    env=_environment(write),
+                    env=_environment(write, self._runner.inside),
                     pass_fds=(write,),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -232,10 +235,10 @@ def _read(fd: int) -> bytes:
         return b""
 
 
-def _environment(report: int) -> dict[str, str]:
+def _environment(report: int, inside: str) -> dict[str, str]:
     """The caller's environment, so that a loop or a certificate store can be set, and our paths."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    return environment | {"PYTHONPATH": str(_ROOT), VARIABLE: str(report)}
+    return environment | {"PYTHONPATH": str(_ROOT), REPORT: str(report), INSIDE: inside}
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -12,8 +12,10 @@ import pytest
 
 from tests.stdlib import __main__ as program
 from tests.stdlib.baseline import Baseline, Identity, identify
+from tests.stdlib.comparing import proof_problems
 from tests.stdlib.running import Record, Runner, allow_signals
 from tests.stdlib.suites import Suite
+from tests.stdlib.worlds import WORLDS
 
 SUITE = Suite("test_x", "foundation", limit=20.0)
 #: A child that reports like tests.stdlib.child; the lines say what happens to which test.
@@ -169,3 +171,13 @@ def test_the_program_records_plain_results(
     assert "test_sched" in capsys.readouterr().out
     assert '"test.test_sched.TestCase.test_enter": "ok"' in report.read_text()
     assert list((tmp_path / "kept").glob("*/test_sched.json"))
+
+
+@pytest.mark.parametrize("inside", WORLDS)
+def test_a_real_suite_runs_greenly_in_every_world(tmp_path: Path, inside: str) -> None:
+    runner = Runner((sys.executable,), ("-m", "greenbridge"), tmp_path, inside=inside)
+    suite = Suite("test_sched", "foundation", limit=60.0)
+    done = runner.run(suite)
+    assert set(done.outcomes.values()) == {"ok"}
+    assert proof_problems(done, suite) == []
+    assert done.proofs[-1]["beats"] > 0
