@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, final
+
+from greenlet import getcurrent
 
 from ._errors import NotAwaitableError
 from ._portal import await_, current_owner

@@ -17,6 +17,7 @@ has waited longest, and if it leaves data behind, the next event wakes the next.
 
 from __future__ import annotations
 
+import contextvars
 import errno
 import os
 from collections import deque
@@ -62,11 +63,14 @@ class Fd:
 
     def _arm(self, add: Any, callback: Any) -> bool:
         fd = self.fd
-        # libuv makes a descriptor non-blocking when it first watches it; whoever shares it (a
-        # child process, C code) must not notice.
-        blocking = os.get_blocking(fd)
+        added = False
         try:
-            add(fd, callback)
+            # libuv makes a descriptor non-blocking when it first watches it; whoever shares it (a
+            # child process, C code) must not notice.
+            blocking = os.get_blocking(fd)
+            # In an empty context: the registration would keep that of the first waiter alive.
+            contextvars.Context().run(add, fd, callback)
+            added = True
         except PermissionError:  # epoll refuses regular files: they are always ready
             return False
         except RuntimeError as exc:
@@ -74,6 +78,9 @@ class Fd:
                 f"file descriptor {fd} cannot be waited for: {exc}. asyncio's transports own their "
                 "sockets; use the transport, or a socket of your own"
             ) from exc
+        finally:
+            if not added and not self.read_armed and not self.write_armed:
+                self.hub.fds.pop(fd, None)
         if blocking and not os.get_blocking(fd):
             os.set_blocking(fd, True)
         return True
@@ -87,8 +94,17 @@ class Fd:
                     waiter.finish(WOKEN)
                     return
                 waiter.state = WOKEN
-                # Never switch from here: see below.
-                self.hub.schedule(waiter.greenlet)
+                hub = self.hub
+                if hub.direct:
+                    hub.enter(waiter.greenlet)
+                    return
+                # Never switch from here. While libuv delivers events, it keeps a pointer to an
+                # array on its C stack (uv__io_poll, lfields->inv). A switch moves that stack away,
+                # and the next add_reader, remove_reader or transport.close() in the greenlet
+                # reads, and writes to, whatever lies there then (uv__platform_invalidate_fd).
+                hub.ready.append(waiter.greenlet)
+                if not hub.scheduled:
+                    hub.schedule_drain()
                 return
         self.read_armed = False
         self.hub.loop.remove_reader(self.fd)
@@ -104,11 +120,10 @@ class Fd:
                     waiter.finish(WOKEN)
                     return
                 waiter.state = WOKEN
-                # Never switch from here. While libuv delivers events, it keeps a pointer to an
-                # array on its C stack (uv__io_poll, lfields->inv). A switch moves that stack away,
-                # and the next add_reader, remove_reader or transport.close() in the greenlet
-                # reads, and writes to, whatever lies there then (uv__platform_invalidate_fd).
-                self.hub.schedule(waiter.greenlet)
+                if self.hub.direct:
+                    self.hub.enter(waiter.greenlet)
+                else:  # as for reading
+                    self.hub.schedule(waiter.greenlet)
                 return
         self.write_armed = False
         self.hub.loop.remove_writer(self.fd)
@@ -151,11 +166,11 @@ def closing_fd(fd: int) -> None:
     """
     for epoll_fd in tuple(WATCHED.get(fd, ())):
         closing_fd(epoll_fd)
-    for hub in HUBS:
+    for hub in tuple(HUBS):
         record = hub.fds.get(fd)
         if record is None:
             continue
-        if hub.ident == get_ident():
+        if hub.ident == get_ident() or not hub.loop.is_running():
             record.forget()
         else:
             _forget_elsewhere(record)

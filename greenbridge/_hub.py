@@ -12,11 +12,11 @@ that waits X
   still run in this round: those that were ready when it began. Then the loop
   gets the CPU, so it is never starved.
 
-No other callback of the loop may switch, though it would save a step when a descriptor
-becomes readable: while libuv delivers events it keeps pointers into its C stack
-(``uv__io_poll``, ``uv__run_timers``), a switch moves that stack away, and the next
-``remove_reader`` writes through them. The drain runs from libuv's idle handle, which
-keeps none.
+On uvloop no other callback may switch, though it would save a step when a descriptor
+becomes readable (on asyncio's own loops it does, see ``direct``): while libuv delivers
+events it keeps pointers into its C stack (``uv__io_poll``, ``uv__run_timers``), a switch
+moves that stack away, and the next ``remove_reader`` writes through them. The drain runs
+from libuv's idle handle, which keeps none.
 
 The hub greenlet is the one that runs the application's own loop, found anew at
 every callback (``asyncio.run`` may be called again from elsewhere); or, when no
@@ -33,6 +33,7 @@ be entered.
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import os
 import sys
@@ -45,22 +46,22 @@ from . import _threadstate as _state
 from ._carriers import Carrier
 from ._errors import HubConflictError, LoopMismatchError, SwitchForbiddenError
 from ._loops import new_raw_loop
-from ._originals import get_ident, thread_local
+from ._originals import get_ident, monotonic, thread_local
 from ._owners import Root
 from ._threadstate import NESTED, get_running_loop, set_running_loop
 from ._timers import Timers
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
 
     from ._fds import Fd
 
 
-# Green threads that run in one round, before the loop gets the CPU again. Each may compute for a
-# millisecond, and everything else waits: timers, other descriptors, the application's own tasks.
-# (With 16, a sleep(0) costs no more than without a bound.)
-_ROUND_MAX: Final = 16
+# A round is cut short after this many seconds: each green thread may compute for a millisecond,
+# and everything else waits meanwhile (timers, the application's own tasks). A guess.
+_ROUND_MAX_S: Final = 0.004
+# How many green threads run between two looks at the clock.
+_ROUND_STEP: Final = 16
 
 
 class _Local(thread_local):  # type: ignore[misc, valid-type]  # bound at run time
@@ -88,6 +89,7 @@ class Hub:
         "carriers",
         "closed",
         "context",
+        "direct",
         "fds",
         "forbidden",
         "greenlet",
@@ -95,7 +97,6 @@ class Hub:
         "ident",
         "keeper",
         "loop",
-        "on_empty",
         "owned",
         "pid",
         "ready",
@@ -125,10 +126,13 @@ class Hub:
         self.closed = False
         self.pid = os.getpid()
         self.keeper: Any = None
-        self.on_empty: list[Callable[[], object]] = []  # called when the last thread ends
         # Callbacks of the hub run in a context of their own, not in a copy of whatever was
         # current when they were scheduled: greenlets bring their own contexts.
         self.context = contextvars.Context()
+        # asyncio's own loops keep nothing on the stack while they call back, so there a callback
+        # may switch at once. (Queueing would cost more there than a step: the descriptor is still
+        # readable when the loop looks next, and the callback would run again for nothing.)
+        self.direct = isinstance(loop, asyncio.BaseEventLoop)
         self._call_soon = loop.call_soon
         self._drain_bound = self._drain
         self.hooks: Any = sys.get_asyncgen_hooks()
@@ -190,6 +194,19 @@ class Hub:
         else:
             self.greenlet.switch()
 
+    def way_out(self) -> Callable[[], object]:
+        """What to call to :meth:`park`: without a Python frame more, where that can be.
+
+        Each frame below a wait costs some 170 bytes for as long as it lasts (CPython 3.12 on).
+        """
+        if NESTED or self.forbidden is not None:
+            return self.park
+        self.switches += 1
+        if self.budget and self.ready[0]:  # see switch_out
+            self.budget -= 1
+            return self.ready.popleft().switch  # type: ignore[no-any-return]
+        return self.greenlet.switch  # type: ignore[no-any-return,unused-ignore]
+
     def _park_nested(self) -> None:
         if get_running_loop() is None:  # its own loop has ended meanwhile
             NESTED.discard(getcurrent())
@@ -219,27 +236,45 @@ class Hub:
         self.scheduled = False
         self.greenlet = getcurrent()
         ready = self.ready
-        self.budget = min(len(ready), _ROUND_MAX)
+        left = len(ready)
+        until = 0.0 if left <= _ROUND_STEP else monotonic() + _ROUND_MAX_S
         set_running_loop(None)
         try:
-            # A green thread that finishes comes back here with budget left.
-            while self.budget > 0:
-                self.budget -= 1
-                following = ready.popleft()
-                if isinstance(following, greenlet):
-                    following.switch()
-                elif following.fresh():
-                    carrier = self.carriers.pop() if self.carriers else Carrier(self)
-                    # Nothing here may hold the green thread while it runs, or its handle lives
-                    # on when everybody else has dropped it.
-                    carrier.thread = following
-                    following = None
-                    carrier.switch()
+            while left:
+                self.budget = min(left, _ROUND_STEP)
+                left -= self.budget
+                self._run_ready(ready)
+                if left and monotonic() > until:
+                    break
         finally:
             self.budget = 0
             set_running_loop(self.loop)
             if len(ready) and not self.scheduled:
                 self.schedule_drain()
+
+    def _run_ready(self, ready: deque[Any]) -> None:
+        # A green thread that finishes may come back here with budget left.
+        while self.budget > 0:
+            self.budget -= 1
+            following = ready.popleft()
+            if isinstance(following, greenlet):
+                following.switch()
+            elif following.fresh():
+                carrier = self.carriers.pop() if self.carriers else Carrier(self)
+                # Nothing here may hold the green thread while it runs, or its handle lives
+                # on when everybody else has dropped it.
+                carrier.thread = following
+                following = None
+                carrier.switch()
+
+    def enter(self, g: greenlet) -> None:
+        """Run *g* now, until it parks; only where ``direct`` says that a callback may."""
+        self.greenlet = getcurrent()
+        set_running_loop(None)
+        try:
+            g.switch()
+        finally:
+            set_running_loop(self.loop)
 
     # -- a hub that runs its own loop ------------------------------------------------------
 
@@ -299,9 +334,9 @@ def check_nested(hub: Hub, running: asyncio.AbstractEventLoop) -> None:
             return
         own = own.parent
     raise HubConflictError(
-        f"green threads of this OS thread run on {hub.loop!r}, which the first spawn() started, and "
-        f"which cannot run while {running!r} does. Start the program with greenbridge.run(main), or "
-        "spawn only inside main()"
+        f"green threads of this OS thread run on {hub.loop!r}, which the first spawn() started "
+        f"and which cannot run while {running!r} does. Start the program with "
+        "greenbridge.run(main), or spawn only inside main()"
     )
 
 

@@ -28,6 +28,7 @@ RLock: Final = _thread.RLock
 start_new_thread: Final = _thread.start_new_thread
 get_ident: Final = _thread.get_ident
 thread_local: Final = _thread._local
+TIMEOUT_MAX: Final = _thread.TIMEOUT_MAX
 
 # descriptors
 os_close: Final = os.close

@@ -94,8 +94,7 @@ class Owner(_Base):
 
     def take(self) -> BaseException:
         """What is pending, to be raised now; what came after it is pending then."""
-        exc = self.pending
-        assert exc is not None
+        exc: BaseException = self.pending
         backlog = getattr(self, "_backlog", None)
         self.pending = backlog.pop(0) if backlog else None
         self._uncancel()
@@ -116,7 +115,8 @@ class Owner(_Base):
 
     def _count_cancels(self) -> int:
         task: Any = self.task
-        return task.cancelling() if _HAS_UNCANCEL else 0  # type: ignore[no-any-return]
+        count: int = task.cancelling() if _HAS_UNCANCEL else 0
+        return count
 
     def _uncancel(self) -> bool:
         """Undo our cancellation of the Task; True if somebody else has cancelled it as well."""
@@ -125,7 +125,7 @@ class Owner(_Base):
             return False
         before = self._cancels
         del self._cancels
-        return _HAS_UNCANCEL and task.uncancel() > before  # type: ignore[no-any-return]
+        return _HAS_UNCANCEL and bool(task.uncancel() > before)
 
 
 class ThreadLike(Owner):
@@ -248,7 +248,7 @@ class Waiter:
             hub.timers.add(owner, self.deadline)
         owner.waiter = self
         try:
-            hub.park()
+            hub.way_out()()
         finally:
             owner.waiter = None
         if self.state == WOKEN:

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from inspect import CO_ITERABLE_COROUTINE
+from types import CoroutineType, GeneratorType
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from greenlet import getcurrent, greenlet
 
 from . import _threadstate as _state
 from ._carriers import FINISHED, Carrier
-from ._errors import NoPortalError, NotAwaitableError
+from ._errors import LoopMismatchError, NoPortalError, NotAwaitableError
 from ._hub import Hub, _local, get_hub
 from ._originals import get_ident
 from ._owners import INTERRUPTED, PENDING, TIMED_OUT, WOKEN, Waiter
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _CancelledError: Final = asyncio.CancelledError
+# Waited for without an iterator: asyncio's own, whose iterator is known to do nothing else.
+_FUTURES: Final = frozenset({asyncio.Future, asyncio.Task})
 
 
 class TaskWaiter:
@@ -79,6 +83,7 @@ class TaskWaiter:
         if self.deadline < owner.timer_at:
             hub.timers.add(owner, self.deadline)
         owner.waiter = self
+        before = get_running_loop()
         try:
             future = self.future
             if not future.done():
@@ -86,6 +91,7 @@ class TaskWaiter:
                 owner.yield_to_task(future)
         finally:
             owner.waiter = None
+            set_running_loop(before)  # that of a coroutine whose sync code waits
             if not self.state:
                 self.state = INTERRUPTED
         if self.state == WOKEN:
@@ -117,22 +123,6 @@ class Stepper(Coroutine[Any, Any, Any]):
         return self
 
     def __next__(self) -> Any:
-        return self._step(None)
-
-    def send(self, value: Any) -> Any:
-        return self._step(None)
-
-    def throw(self, typ: Any, val: Any = None, tb: Any = None) -> Any:
-        exc = as_exception(typ, val, tb)
-        owner = self.owner
-        if owner is not None and owner.pending is not None and isinstance(exc, _CancelledError):
-            exc = owner.exchange(exc)
-        return self._step(exc)
-
-    def close(self) -> None:
-        """A green thread is unwound by its hub, not by its Task."""
-
-    def _step(self, exc: BaseException | None) -> Any:
         owner = self.owner
         if owner is None:
             raise StopIteration
@@ -140,15 +130,38 @@ class Stepper(Coroutine[Any, Any, Any]):
         owner.stepper = hub.greenlet = getcurrent()
         set_running_loop(None)
         try:
-            out = owner.resume.switch(None) if exc is None else owner.resume.throw(exc)
+            out = owner.resume.switch(None)
         finally:
             set_running_loop(hub.loop)
-        if out is FINISHED:
-            self.owner = None
-            if isinstance(owner.task_error, _CancelledError):
-                raise owner.task_error
-            raise StopIteration
-        return out
+        return self._end() if out is FINISHED else out
+
+    def send(self, value: Any) -> Any:
+        return self.__next__()
+
+    def throw(self, typ: Any, val: Any = None, tb: Any = None) -> Any:
+        exc = as_exception(typ, val, tb)
+        owner = self.owner
+        if owner is not None and owner.pending is not None and isinstance(exc, _CancelledError):
+            exc = owner.exchange(exc)
+        if owner is None:
+            raise exc
+        hub = owner.hub
+        owner.stepper = hub.greenlet = getcurrent()
+        set_running_loop(None)
+        try:
+            out = owner.resume.throw(exc)
+        finally:
+            set_running_loop(hub.loop)
+        return self._end() if out is FINISHED else out
+
+    def close(self) -> None:
+        """A green thread is unwound by its hub, not by its Task."""
+
+    def _end(self) -> NoReturn:
+        owner, self.owner = self.owner, None
+        if isinstance(owner.task_error, _CancelledError):
+            raise owner.task_error
+        raise StopIteration
 
     def __await__(self) -> Generator[Any, Any, Any]:
         return self
@@ -205,22 +218,32 @@ def demote(root: Any) -> None:
     stepper.switch(FINISHED)
 
 
-def current_owner() -> Any:
-    """Who waits when the code that runs now waits: an Owner, or None where nothing can park."""
+def current_owner(may_nest: bool = False) -> Any:
+    """Who waits when the code that runs now waits: an Owner, or None where nothing can park.
+
+    *may_nest*: the caller will say so if a loop runs here inside the root (``_threadstate.nest``).
+    """
     own: Any = getcurrent()
     while True:
         if isinstance(own, Carrier):
             return own.thread
         if isinstance(own, Worker):
-            job = own.job
+            job = own.job()
             job.hub = get_hub()
             return job
         hub = _local.hub
         if hub is not None and hub.root is not None and own is hub.root.greenlet:
-            return None if hub.closed else hub.root
+            if hub.closed or not (may_nest or _runs_no_other_loop(own, hub)):
+                return None
+            return hub.root
         if own is None or (hub is not None and own is hub.greenlet):
             return None
         own = own.parent  # a greenlet that code in a green thread made
+
+
+def _runs_no_other_loop(own: greenlet, hub: Hub) -> bool:
+    running = get_running_loop()
+    return running is None or running is hub.loop or own in NESTED
 
 
 def make_waiter(owner: Any, deadline: float = NEVER) -> Any:
@@ -249,23 +272,28 @@ def await_(awaitable: Awaitable[T]) -> T:
     On cancellation (``Task.cancel``, ``kill``, a Timeout or a cancel scope) what is awaited is
     cancelled, and the cancellation is raised here when it has ended.
     """
-    if hasattr(awaitable, "send") and hasattr(awaitable, "throw"):
-        it: Any = awaitable
-    else:
-        try:
-            it = type(awaitable).__await__(awaitable)
-        except AttributeError:
-            raise _not_awaitable(awaitable) from None
+    it: Any = awaitable if type(awaitable) is CoroutineType else _iterator_of(awaitable)
     owner = current_owner()
     if owner is None:
-        close = getattr(awaitable, "close", None)
-        if close is not None:
-            close()
+        _close(awaitable)
         raise NoPortalError(_no_portal_text(awaitable))
+    if it is not awaitable and asyncio.isfuture(awaitable):
+        _check_loop(awaitable, owner.loop)
     if owner.stepper is None:
-        promote(owner)
+        try:
+            promote(owner)
+        except BaseException:
+            _close(awaitable)
+            raise
     if NESTED and getcurrent() in NESTED:
         return _await_beside_own_loop(owner, it)  # type: ignore[no-any-return]
+    if type(awaitable) in _FUTURES:
+        future: Any = awaitable
+        if not future.done():
+            # What stepping its iterator would do; no other code runs in between.
+            future._asyncio_future_blocking = True
+            owner.yield_to_task(future)
+        return future.result()  # type: ignore[no-any-return]
     return _await(owner, it)  # type: ignore[no-any-return]
 
 
@@ -313,6 +341,33 @@ def _await(owner: Any, it: Any) -> Any:
             return stop.value
     finally:
         set_running_loop(before)
+
+
+def _iterator_of(awaitable: Any) -> Any:
+    """What ``await`` would step, for anything but a coroutine of an ``async def``."""
+    if isinstance(awaitable, GeneratorType):
+        if awaitable.gi_code.co_flags & CO_ITERABLE_COROUTINE:  # types.coroutine made it
+            return awaitable
+        raise _not_awaitable(awaitable)
+    try:
+        start = type(awaitable).__await__
+    except AttributeError:
+        raise _not_awaitable(awaitable) from None
+    return start(awaitable)
+
+
+def _close(awaitable: Any) -> None:
+    """Close a coroutine that is refused, or Python says that it was never awaited."""
+    if asyncio.iscoroutine(awaitable):
+        awaitable.close()
+
+
+def _check_loop(future: asyncio.Future[Any], loop: asyncio.AbstractEventLoop) -> None:
+    if future.get_loop() is not loop and not future.done():
+        raise LoopMismatchError(
+            f"await_() got {future!r} of {future.get_loop()!r}, but here {loop!r} runs. Await it "
+            "where its loop runs, or make it with that loop's create_task() or create_future()"
+        )
 
 
 def _not_awaitable(thing: object) -> NotAwaitableError:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ._threads import GreenThread
 
 # Frames kept of the place where a thread was spawned: enough to find it, cheap enough to keep.
-_SPAWN_FRAMES: Final = 4
+_SPAWN_FRAMES: Final = 3
 
 
 class Unretrieved:

@@ -33,7 +33,7 @@ class TaskGroup:
     children, and that is raised on.
     """
 
-    __slots__ = ("_abort", "_closing", "_entered", "_errors", "_owner", "_threads")
+    __slots__ = ("_abort", "_closed", "_entered", "_errors", "_owner", "_stopping", "_threads")
 
     def __init__(self) -> None:
         self._threads: list[GreenThread] = []
@@ -41,7 +41,8 @@ class TaskGroup:
         self._abort: _Abort | None = None
         self._owner: Any = None
         self._entered = False
-        self._closing = False
+        self._stopping = False  # its children are being killed
+        self._closed = False
 
     def __enter__(self) -> TaskGroup:
         if self._entered:
@@ -63,8 +64,10 @@ class TaskGroup:
         Raises:
             RuntimeError: outside the ``with`` block, or when the group is being cancelled.
         """
-        if not self._entered or self._closing:
-            state = "has ended" if self._entered else "was not entered"
+        if not self._entered or self._stopping or self._closed:
+            state = "was not entered" if not self._entered else "has ended"
+            if self._stopping and not self._closed:
+                state = "is stopping its children"
             raise RuntimeError(f"this TaskGroup {state}; spawn inside 'with TaskGroup() as group:'")
         thread = spawn(fn, *args, **kwargs)
         self._threads.append(thread)
@@ -77,10 +80,11 @@ class TaskGroup:
         if error is None or isinstance(error, asyncio.CancelledError):
             return
         self._errors.append(error)
+        self._stopping = True
         for other in self._threads:
             if not other.ready():
                 other.interrupt(GreenExit())
-        if self._abort is None and not self._closing:
+        if self._abort is None:
             self._abort = _Abort()
             self._owner.interrupt(self._abort)
 
@@ -101,6 +105,7 @@ class TaskGroup:
             else:
                 self._errors.append(value)
         if value is not None:
+            self._stopping = True
             killall(self._threads, block=False)
         self._abort = self._abort or _Abort()  # nobody interrupts the body from here on
         while not all(thread.ready() for thread in self._threads):
@@ -110,10 +115,14 @@ class TaskGroup:
                 # Killed or cancelled while waiting: take the children along, and wait for them.
                 if stopped is None:
                     stopped = exc
+                self._stopping = True
                 killall(self._threads, block=False)
-        self._closing = True
+        self._closed = True
         self._owner = None
         try:
+            for error in (*self._errors, stopped):
+                if isinstance(error, (KeyboardInterrupt, SystemExit)):  # for the program
+                    raise error
             if self._errors:
                 raise BaseExceptionGroup("unhandled errors in a TaskGroup", self._errors)
             if stopped is not None and stopped is not value:

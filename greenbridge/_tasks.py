@@ -19,8 +19,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+from weakref import ref
 
 from greenlet import error as greenlet_error
 from greenlet import getcurrent, greenlet
@@ -46,38 +46,38 @@ class Worker(greenlet):
         "coro_context",
         "failed",
         "job",
+        "out",
         "parked",
         "resume",
-        "send",
         "special",
         "stepper",
         "sticky",
     )
 
-    job: GreenCoro  # whose steps it runs
-    send: Callable[[None], Any]  # how to run one
+    # Whose steps it runs. Weak: the garbage collector does not look into greenlets, so between
+    # steps a worker holds nothing, or a Task that nobody can wake would live for ever.
+    job: Callable[[], Any]
     stepper: greenlet  # who asked for the step
     sticky: bool  # it stays with its task between steps
     resume: greenlet  # who waits inside the step: the worker, or a greenlet made in it
+    out: Any  # what the step came to: what it yields, or the exception that ended it
 
     def __init__(self) -> None:
         greenlet.__init__(self)
-        self.resume = self
         self.parked = False  # sync code inside the step waits
         self.failed = False  # the step ended with an exception: StopIteration or an error
         self.special = False  # the stepper has to look at more than what was yielded
         self.coro_context: Any = None
 
-    def run(self, once: Any) -> None:
+    def run(self, send: Any) -> None:
         while True:
             try:
-                out: Any = self.send(None) if once is None else once()
+                self.out = send(None)
             except BaseException as exc:  # carried over the switch, raised again in the stepper
-                out = exc
+                self.out = exc
                 self.failed = self.special = True
-            once = None
-            once = self.stepper.switch(out)
-            out = None
+            send = None
+            send = self.stepper.switch()
 
 
 class Pool:
@@ -95,11 +95,13 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
     """Wraps the coroutine of a Task: every step of it runs in a worker, so sync code can wait."""
 
     __slots__ = (
+        "__weakref__",
         "_backlog",
         "_cancels",
         "_context",
         "_coro",
         "_pool",
+        "_send",
         "_worker",
         "hub",
         "pending",
@@ -111,6 +113,7 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
     def __init__(self, pool: Pool, coro: Any) -> None:
         self._pool = pool
         self._coro = coro
+        self._send: Any = getattr(coro, "send", None)
         self._worker: Worker | None = None
         self._context: Any = None
         self.waiter = None
@@ -129,9 +132,14 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
             worker = self._take_worker()
         worker.stepper = getcurrent()
         try:
-            out = worker.resume.switch(None)
+            if worker.parked:
+                worker.resume.switch(None)
+            else:
+                worker.switch(self._send)
         except greenlet_error:
-            worker, out = self._elsewhere(worker, None)
+            worker = self._elsewhere(worker, self._send)
+        out = worker.out
+        worker.out = None
         if worker.special:
             return self._after_step(worker, out)
         return out
@@ -139,13 +147,13 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
     def send(self, value: Any) -> Any:
         if value is None:
             return self.__next__()
-        return self._advance(partial(self._coro.send, value), value, None)
+        return self._advance(lambda _: self._coro.send(value), value, None)
 
     def throw(self, typ: Any, val: Any = None, tb: Any = None) -> Any:
         exc = as_exception(typ, val, tb)
         if self.pending is not None and isinstance(exc, _CancelledError):
             exc = self.exchange(exc)
-        return self._advance(partial(self._coro.throw, exc), None, exc)
+        return self._advance(lambda _: self._coro.throw(exc), None, exc)
 
     def close(self) -> None:
         worker = self._worker
@@ -169,19 +177,23 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
         worker.stepper = getcurrent()
         if worker.parked:
             resume = worker.resume
-            out = resume.switch(value) if exc is None else resume.throw(exc)
+            if exc is None:
+                resume.switch(value)
+            else:
+                resume.throw(exc)
         else:
             try:
-                out = worker.switch(once)
+                worker.switch(once)
             except greenlet_error:
-                worker, out = self._elsewhere(worker, once)
+                worker = self._elsewhere(worker, once)
+        out = worker.out
+        worker.out = None
         return self._after_step(worker, out)
 
     def _take_worker(self) -> Worker:
         pool = self._pool
         self._worker = worker = pool.idle.pop() if pool.idle else Worker()
-        worker.job = self
-        worker.send = self._coro.send
+        worker.job = ref(self)
         if self._context is None:
             self._context = getcurrent().gr_context
         if worker.coro_context is not self._context:
@@ -196,10 +208,10 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
         self._worker = None
         pool.sticky -= worker.sticky
         if len(pool.idle) < _IDLE_MAX:
-            del worker.job, worker.send  # an idle worker keeps nothing alive
+            worker.gr_context = worker.coro_context = None  # an idle worker keeps nothing alive
             pool.idle.append(worker)
 
-    def _elsewhere(self, worker: Worker, once: Any) -> tuple[Worker, Any]:
+    def _elsewhere(self, worker: Worker, once: Any) -> Worker:
         # The loop runs in another OS thread than before: greenlets cannot follow it there.
         if worker.parked:
             raise LoopMismatchError(
@@ -211,7 +223,8 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
         worker = self._take_worker()
         worker.gr_context = self._context
         worker.stepper = getcurrent()
-        return worker, worker.switch(once)
+        worker.switch(once)
+        return worker
 
     def _after_step(self, worker: Worker, out: Any) -> Any:
         if worker.failed:
@@ -238,6 +251,11 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
         return self._pool.loop
 
     @property
+    def parked(self) -> bool:
+        """Whether sync code waits in it."""
+        return self._worker is not None and self._worker.parked
+
+    @property
     def stepper(self) -> greenlet | None:  # type: ignore[override]
         return None if self._worker is None else self._worker.stepper
 
@@ -253,11 +271,12 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
         hub.switches += 1
         worker.resume = getcurrent()
         worker.parked = True
+        worker.out = yielded
         try:
-            return worker.stepper.switch(yielded)
+            return worker.stepper.switch()
         finally:
             worker.parked = False
-            worker.resume = worker
+            del worker.resume
 
     def __await__(self) -> Generator[Any, Any, Any]:
         return self  # an iterator with send and throw
@@ -301,7 +320,7 @@ class SyncCall(GreenCoro):
             super().close()
         self._call = None
 
-    def _run(self) -> Any:
+    def _run(self, _: None) -> Any:
         call, self._call = self._call, None
         if call is None:
             raise RuntimeError(f"cannot reuse already awaited {self!r}")
@@ -324,17 +343,12 @@ class SyncCall(GreenCoro):
     def _take_worker(self) -> Worker:
         pool = self._pool
         self._worker = worker = pool.idle.pop() if pool.idle else Worker()
-        worker.job = self
-        worker.send = _never
+        worker.job = ref(self)
         context = getcurrent().gr_context
         if worker.coro_context is not context:
             worker.gr_context = worker.coro_context = context
         worker.sticky = worker.special = False
         return worker
-
-
-def _never(_: None) -> None:
-    raise AssertionError("a call has no second step")
 
 
 def as_exception(typ: Any, val: Any, tb: Any) -> BaseException:

@@ -15,22 +15,29 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import sys
 import threading
-import weakref
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from greenlet import getcurrent
+from greenlet import getcurrent, greenlet
 
+from ._carriers import Carrier
 from ._errors import GreenExit
-from ._hub import HUBS, Hub, _local, on_self_start
+from ._hub import HUBS, Hub, _local, on_attach, on_self_start, start_hub
+from ._loops import new_raw_loop
+from ._originals import get_ident
 from ._portal import demote, make_waiter
-from ._threadstate import get_running_loop, set_running_loop
+from ._tasks import GreenCoro, Worker
+from ._threadstate import NESTED, get_running_loop, set_running_loop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
 T = TypeVar("T")
+
+# A green thread that spawns another one when it is killed would make the end endless (a guess).
+_UNWIND_ROUNDS: Final = 100
 
 
 async def _keeper(hub: Hub) -> AsyncGenerator[None, None]:
@@ -65,28 +72,38 @@ def watch_loop(hub: Hub) -> None:
 def interrupt_all(hub: Hub) -> None:
     """Kill every green thread of *hub*; they unwind when the hub runs."""
     for thread in list(hub.threads):
-        if thread:
+        if thread or thread.waiter is not None:
             thread.interrupt(GreenExit())
-        else:  # spawned for later, or not reached yet: it never starts
+        else:  # not reached yet: it never starts
             thread.pending = GreenExit()
-            hub.schedule(thread)
 
 
 async def unwind(hub: Hub) -> None:
-    """Kill every green thread of *hub* and wait until they have ended."""
-    while hub.threads:
-        done = asyncio.get_running_loop().create_future()
+    """Kill every green thread of *hub* and wait until they have ended.
 
-        def settle(done: asyncio.Future[None] = done) -> None:
-            if not done.done():
+    What they spawn meanwhile is killed as well; what goes on for too many rounds is not waited for.
+    """
+    for _ in range(_UNWIND_ROUNDS):
+        threads = list(hub.threads)
+        if not threads:
+            return
+        done = asyncio.get_running_loop().create_future()
+        left = len(threads)
+
+        def ended(done: asyncio.Future[None] = done) -> None:
+            nonlocal left
+            left -= 1
+            if not left and not done.done():
                 done.set_result(None)
 
-        hub.on_empty.append(settle)
+        for thread in threads:
+            thread._add_link(done, ended)
         try:
             interrupt_all(hub)
             await done
         finally:
-            hub.on_empty.remove(settle)
+            for thread in threads:
+                thread._remove_link(done)
 
 
 def end(hub: Hub) -> None:
@@ -94,21 +111,40 @@ def end(hub: Hub) -> None:
     if hub.closed:
         return
     hub.closed = True
-    hub.forbidden = (
-        "the event loop of this green thread has been closed, so it cannot wait any more, not "
-        "even in a finally block. Stop green threads before the loop: use asyncio.run() or "
+    hub.forbidden = {
+        None: "the event loop of this green thread has been closed, so it cannot wait any more, "
+        "not even in a finally block. Stop green threads before the loop: use asyncio.run() or "
         "greenbridge.run(), which do, instead of loop.close() alone"
-    )
+    }
     before = get_running_loop()
     set_running_loop(None)
     hub.greenlet = getcurrent()
     hub.budget = 0
     try:
-        for thread in list(hub.threads):
-            thread.unwind()
+        if hub.ident == get_ident():  # greenlets of another OS thread are out of reach
+            for thread in list(hub.threads):
+                thread.unwind()
+            for task in asyncio.all_tasks(hub.loop):
+                _close_parked(task)
     finally:
         set_running_loop(before)
-    _forget(hub)
+        _forget(hub)
+
+
+def _close_parked(task: asyncio.Task[Any]) -> None:
+    """Unwind a Task in which sync code is parked: the garbage collector cannot reach that."""
+    coro: Any = task.get_coro()
+    awaits = coro
+    while awaits is not None:
+        if isinstance(awaits, GreenCoro) and awaits.parked:
+            try:
+                coro.close()
+            except Exception as exc:
+                task.get_loop().call_exception_handler(
+                    {"message": f"error at the end of {task!r}", "exception": exc, "task": task}
+                )
+            return
+        awaits = getattr(awaits, "cr_await", None)
 
 
 def _forget(hub: Hub) -> None:
@@ -172,10 +208,11 @@ def shutdown(hub: Hub) -> None:
 
     A Ctrl-C that comes meanwhile gives up on what has not ended yet, and is raised.
     """
-    if hub.closed:
+    if hub.closed or hub.pid != os.getpid():
         return
     root = hub.root
     assert root is not None
+    late = None if root.pending is None else root.take()
     root.pending = None
     try:
         task = asyncio.Task(_finish(hub), loop=hub.loop)
@@ -188,6 +225,8 @@ def shutdown(hub: Hub) -> None:
         hub.closed = False
         end(hub)
         hub.loop.close()
+    if isinstance(late, (KeyboardInterrupt, SystemExit)):  # it came when nothing waited any more
+        raise late
 
 
 class _ThreadGuard:
@@ -201,19 +240,74 @@ class _ThreadGuard:
 
 
 def _arrange_end(hub: Hub) -> None:
-    if threading.current_thread() is threading.main_thread():
-        atexit.register(_at_exit, weakref.ref(hub))
-    else:
+    if threading.current_thread() is not threading.main_thread():
         _local.guard = _ThreadGuard(hub)
 
 
-def _at_exit(ref: weakref.ref[Hub]) -> None:
-    hub = ref()
-    # After a fork the child has a copy of this registration, but not of the hub's thread.
-    if hub is not None and not hub.closed and os.getpid() == hub.pid:
+def _at_exit() -> None:
+    hub = _local.hub
+    if hub is not None and hub.owned:
         shutdown(hub)
 
 
+# -- fork ------------------------------------------------------------------------------------------
+
+# What the parent was doing, kept for ever: to drop it would run the finally blocks of the parent's
+# green threads in the child.
+_parents: list[Any] = []
+
+
+def _after_fork_in_child() -> None:
+    """The child has the memory of the parent's hubs, but must not touch their loops."""
+    own: Any = getcurrent()
+    while own is not None and not isinstance(own, (Carrier, Worker)):
+        own = own.parent
+    for hub in HUBS:
+        hub.closed = True
+        hub.ready.clear()
+        hub.budget = 0
+        _parents.append(hub)
+    HUBS.clear()
+    NESTED.clear()
+    _local.hub = None
+    set_running_loop(None)
+    if own is not None:
+        _adopt(own)
+
+
+def _adopt(own: Carrier | Worker) -> None:
+    """The fork was in green code: that is the root of a new hub, and the child ends with it."""
+    ending = greenlet(_exit_child)
+    if isinstance(own, Carrier):
+        thread = own.thread
+        _parents.append(thread)
+        thread.hub.greenlet = ending
+        thread.stepper = None
+        own.thread = start_hub(new_raw_loop()).root
+    else:
+        _parents.append(own.job())
+        own.stepper = ending
+        root = start_hub(new_raw_loop()).root
+        own.job = lambda: root
+
+
+def _exit_child(*_: object) -> None:
+    # As when the function of a native thread that forked returns in the child.
+    hub = _local.hub
+    try:
+        if hub is not None:
+            hub.root.greenlet = getcurrent()  # type: ignore[union-attr]  # it has one
+            shutdown(hub)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(0)
+
+
 on_self_start.append(_arrange_end)
+on_attach.append(watch_loop)
+atexit.register(_at_exit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 __all__ = ("end", "interrupt_all", "shutdown", "unwind", "wait_task", "watch_loop")

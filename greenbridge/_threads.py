@@ -12,12 +12,11 @@ from greenlet import getcurrent, greenlet
 
 from ._carriers import Carrier
 from ._errors import BadTimeoutError, BlockingSwitchError, GreenbridgeError, GreenExit
-from ._hub import Hub, _local, get_hub
-from ._originals import allocate_lock, get_ident, monotonic
+from ._hub import Hub, _local, check_nested, get_hub
+from ._originals import TIMEOUT_MAX, allocate_lock, get_ident, monotonic
 from ._owners import ThreadLike
 from ._portal import current_owner, finished, make_waiter
 from ._report import Unretrieved, where
-from ._teardown import watch_loop
 from ._threadstate import get_running_loop
 from ._timers import NEVER
 
@@ -28,6 +27,8 @@ __all__ = ("GreenThread", "spawn", "spawn_later")
 
 _UNSET: Final = object()
 _BEGUN: Final = object()
+# How a thread may end without a report: somebody asked for it, or the program ends.
+_NOT_REPORTED: Final = (KeyboardInterrupt, SystemExit, asyncio.CancelledError)
 
 
 @final
@@ -45,6 +46,8 @@ class GreenThread(ThreadLike):
     __slots__ = (
         "__weakref__",
         "_args",
+        "_backlog",
+        "_cancels",
         "_error",
         "_fn",
         "_kwargs",
@@ -74,7 +77,7 @@ class GreenThread(ThreadLike):
         self.hub = hub
         self._fn: Any = fn
         self._args = args
-        self._kwargs = kwargs
+        self._kwargs = kwargs or None
         self._links: list[tuple[object, Callable[[], object]]] | None = None
         self._value: Any = _UNSET
         self._error: BaseException | None = None
@@ -92,47 +95,30 @@ class GreenThread(ThreadLike):
         """Whether it has not begun; a thread that is killed early stands in the queue twice."""
         return self._fn is not _BEGUN
 
-    def run(self) -> Any:
-        """Called by its carrier; not for use. Returns who must get the CPU, if a Task steps it."""
-        fn, args, kwargs = self._fn, self._args, self._kwargs
+    def begin(self) -> tuple[Any, Any, Any]:
+        """What its carrier has to call: the function, its arguments, its keyword arguments."""
+        call = self._fn, self._args, self._kwargs
         self._fn = _BEGUN
         self._args = self._kwargs = None
-        value: Any = None
-        error: BaseException | None = None
-        try:
-            if self.pending is not None:  # killed before it began
-                raise self.pending
-            value = fn(*args, **kwargs) if kwargs else fn(*args)
-        except GreenExit as exc:
-            value = exc
-        except BaseException as exc:
-            # Without this frame, which holds self: the handle must not keep itself alive.
-            error = exc.with_traceback(exc.__traceback__ and exc.__traceback__.tb_next)
-        stepper = self._finish(value, error)
-        # The frames of the error's traceback lead back to this one: it must hold nothing.
-        del self, fn, args, kwargs, value, error
-        return stepper
+        return call
 
-    def _finish(self, value: Any, error: BaseException | None) -> Any:
+    def finish(self, value: Any, error: BaseException | None) -> Any:
+        """Called by its carrier at its end. Returns who must get the CPU, if a Task steps it."""
         hub = self.hub
         self.pending = None
         self.context = None
         self._error = error
         self._value = value
-        if error is not None and not isinstance(error, (KeyboardInterrupt, SystemExit)):
+        if error is not None and not isinstance(error, _NOT_REPORTED):
             self._report = Unretrieved(self, error)
         if self.timer_at != NEVER:
             hub.timers.discard(self)
         stepper = None if self.stepper is None else finished(self, error)
-        threads = hub.threads
-        threads.discard(self)
+        hub.threads.discard(self)
         if self._links is not None:
             links, self._links = self._links, None
-            for _, call in links:
-                call()
-        if not threads and hub.on_empty:
-            for call in hub.on_empty[:]:
-                call()
+            while links:  # another OS thread may take its own out meanwhile
+                links.pop(0)[1]()
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
             # As in asyncio: these are for the program, not for whoever joins.
             hub.schedule(greenlet(partial(_raise, error), hub.greenlet))
@@ -217,7 +203,7 @@ class GreenThread(ThreadLike):
         lock.acquire()
         self._add_link(lock, lock.release)
         try:
-            lock.acquire(timeout=-1 if timeout is None else timeout)
+            lock.acquire(timeout=-1 if timeout is None else min(timeout, TIMEOUT_MAX))
         finally:
             self._remove_link(lock)
 
@@ -256,9 +242,13 @@ class GreenThread(ThreadLike):
         woken with is not lost. May be called from any OS thread.
         """
         check_seconds(timeout)
+        exc: Any = exception() if isinstance(exception, type) else exception
+        if not isinstance(exc, BaseException):
+            raise TypeError(
+                f"kill() needs an exception, an instance or its class, not {exception!r}"
+            )
         if self._value is not _UNSET:
             return
-        exc = exception() if isinstance(exception, type) else exception
         if get_ident() != self.hub.ident:
             self.hub.call_threadsafe(self.interrupt, exc)
         elif current_owner() is self:
@@ -275,6 +265,8 @@ class GreenThread(ThreadLike):
 
     def link(self, callback: Callable[[GreenThread], object]) -> None:
         """Call ``callback(thread)`` in a new green thread when this one has finished, or now."""
+        if not callable(callback):
+            raise TypeError(f"link() needs a function to call, not {callback!r}")
         self._retrieved()
         self._add_link(callback, partial(_spawn_on, self.hub, callback, self))
 
@@ -286,13 +278,14 @@ class GreenThread(ThreadLike):
         """Wait in a coroutine. If the awaiting Task is cancelled, the thread runs on."""
         if self._value is _UNSET:
             loop = asyncio.get_running_loop()
+            hub = self.hub
             future = loop.create_future()
-            hub_loop = self.hub.loop
-            settle = partial(_settle, future)
-            if loop is hub_loop:
-                self._add_link(future, settle)
+            if loop is hub.loop:
+                self._add_link(future, partial(_settle, future))
             else:
-                self._add_link(future, partial(loop.call_soon_threadsafe, settle))
+                if hub.owned and hub.ident == get_ident():
+                    check_nested(hub, loop)
+                self._add_link(future, partial(_settle_elsewhere, loop, future))
             try:
                 yield from future
             finally:
@@ -306,8 +299,8 @@ class GreenThread(ThreadLike):
         waiter = self.waiter
         self.stepper = None  # its Task will not be stepped any more
         if not self:
-            self.pending = GreenExit()
-            self.run()
+            self.begin()
+            self.finish(GreenExit(), None)
             return
         parked = getattr(waiter, "greenlet", None) or getattr(self, "resume", self.greenlet)
         if parked is not getcurrent():
@@ -315,7 +308,7 @@ class GreenThread(ThreadLike):
 
     def __repr__(self) -> str:
         if self._value is _UNSET:
-            state = "parked" if self.waiter is not None else "ready" if self else "not started"
+            state = "not started" if not self else "ready" if self.waiter is None else "parked"
             if getcurrent() is self.greenlet:
                 state = "running"
         elif self._error is not None:
@@ -342,19 +335,21 @@ class GreenThread(ThreadLike):
                 report.done = True
 
     def _add_link(self, key: object, call: Callable[[], object]) -> None:
-        if self._links is None:
-            self._links = []
+        # Native threads come here as well: each link is taken out once, by who calls it.
         links = self._links
-        links.append((key, call))
-        # Another OS thread may have finished it between the caller's look and the append.
-        if self._value is not _UNSET and (key, call) in links:
-            links.remove((key, call))
-            self._links = None
+        if links is None:
+            links = self._links = []
+        link = (key, call)
+        links.append(link)
+        if self._value is not _UNSET and _take_out(links, link):  # it has finished just now
             call()
 
     def _remove_link(self, key: object) -> None:
-        if self._links is not None:
-            self._links = [link for link in self._links if link[0] is not key]
+        links = self._links
+        if links is not None:
+            for link in links[:]:
+                if link[0] == key:  # a method is a new object each time
+                    _take_out(links, link)
 
 
 def current_green() -> GreenThread | greenlet:
@@ -378,6 +373,23 @@ def check_seconds(seconds: float | None) -> None:
 def _settle(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
+
+
+def _settle_elsewhere(loop: asyncio.AbstractEventLoop, future: asyncio.Future[None]) -> None:
+    try:
+        loop.call_soon_threadsafe(_settle, future)
+    except RuntimeError:
+        if not loop.is_closed():  # else nobody waits there any more
+            raise
+
+
+def _take_out(links: list[tuple[object, Callable[[], object]]], link: Any) -> bool:
+    """Remove *link*; False if somebody else has."""
+    try:
+        links.remove(link)
+    except ValueError:
+        return False
+    return True
 
 
 def _raise(error: BaseException) -> None:
@@ -416,8 +428,6 @@ def _thread(fn: Callable[..., Any], args: Any, kwargs: Any, what: str) -> GreenT
     hub = _local.hub
     if hub is None or hub.closed or hub.loop is not get_running_loop():
         hub = get_hub()
-    if hub.keeper is None and not hub.owned:
-        watch_loop(hub)
     thread = GreenThread(hub, fn, args, kwargs)
     thread.spawned = where(sys._getframe(2))
     return thread
@@ -441,18 +451,30 @@ def spawn(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> GreenThread:
 
 
 class _Later:
-    """Starts a green thread when its time has come."""
+    """Starts a green thread when its time has come; until then it is what the thread waits for."""
 
     __slots__ = ("thread", "timer_at")
 
     def __init__(self, thread: GreenThread) -> None:
         self.thread = thread
         self.timer_at = NEVER
+        thread.waiter = self
 
     def due(self, now: float) -> float:
-        if self.thread._value is _UNSET:
-            _start(self.thread.hub, self.thread)
+        thread = self.thread
+        if thread.waiter is self:
+            thread.waiter = None
+            _start(thread.hub, thread)
         return NEVER
+
+    def finish(self, state: int, error: BaseException) -> bool:
+        """The thread is killed: it runs now, as far as to that exception."""
+        thread = self.thread
+        thread.hub.timers.discard(self)
+        thread.waiter = None
+        thread.pending = error
+        _start(thread.hub, thread)
+        return True
 
 
 def spawn_later(seconds: float, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:

@@ -58,7 +58,6 @@ class Timeout(BaseException):
         exception: BaseException | type[BaseException] | Literal[False] | None = None,
     ) -> None:
         check_seconds(seconds)
-        super().__init__()
         self.seconds = seconds
         self.exception = exception
         self.timer_at = NEVER
@@ -91,9 +90,13 @@ class Timeout(BaseException):
         if self._owner is not None:
             raise RuntimeError(f"{self!r} is started already; close() it first, or make another")
         self._thrown = None
-        self._owner = owner = _owner(f"{type(self).__name__}({self.seconds!r})")
+        owner = current_owner()
+        if owner is None:
+            owner = _owner(f"{type(self).__name__}({self.seconds!r})")
+        self._owner = owner
         if self.seconds is not None:
-            owner.note_task()
+            if owner.task is None:
+                owner.note_task()
             self._when = when = monotonic() + self.seconds
             if when < self.timer_at:
                 owner.hub.timers.add(self, when)
@@ -106,7 +109,10 @@ class Timeout(BaseException):
         if self._when > now:  # closed and started again
             return self._when
         exc: Any = self if self.exception in (None, False) else self.exception
-        self._thrown = thrown = exc() if isinstance(exc, type) else exc
+        try:
+            self._thrown = thrown = exc() if isinstance(exc, type) else exc
+        except BaseException as failed:  # that class cannot be made so: its user must see it
+            self._thrown = thrown = failed
         owner.interrupt(thrown)
         return NEVER
 

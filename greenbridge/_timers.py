@@ -89,17 +89,22 @@ class Timers:
         self._handle = None
         self._next = NEVER
         now = monotonic()
-        while self._heap and self._heap[0][0] <= now:
-            when, _, what = heappop(self._heap)
-            if what.timer_at != when:
-                self._stale -= 1
-                continue
-            what.timer_at = NEVER
-            again = what.due(now)
-            if again < what.timer_at:
-                what.timer_at = again
-                self._count += 1
-                heappush(self._heap, (again, self._count, what))
+        try:
+            while self._heap and self._heap[0][0] <= now:
+                when, _, what = heappop(self._heap)
+                if what.timer_at != when:
+                    self._stale -= 1
+                    continue
+                what.timer_at = NEVER
+                again = what.due(now)
+                if again < what.timer_at:
+                    what.timer_at = again
+                    self._count += 1
+                    heappush(self._heap, (again, self._count, what))
+        finally:
+            self._rearm()
+
+    def _rearm(self) -> None:
         if self._heap and self._heap[0][0] < self._next:
             # uvloop rounds to milliseconds and may fire early: never less than one ahead, or the
             # loop would spin through the last fraction.

@@ -106,7 +106,7 @@ def wait_readable(fd: int, timeout: float | None = None) -> bool:
             record.readers.append(waiter)
             own.waiter = waiter
             try:
-                hub.park()
+                hub.way_out()()
             finally:
                 own.waiter = None
                 if waiter.state != WOKEN:
@@ -200,18 +200,30 @@ def sleep(seconds: float = 0) -> None:
     On cancellation the sleep ends at once.
     """
     carrier: Any = getcurrent()
-    if seconds == 0 and type(carrier) is Carrier:
-        own = carrier.thread
-        if own.stepper is None and own.pending is None:
-            # No wait that could time out or be interrupted: it is ready already.
-            hub = own.hub
-            hub.ready.append(carrier)
-            if not hub.scheduled:
-                hub.schedule_drain()
-            hub.park()
-            return
     if not seconds >= 0:
         check_timeout(seconds, "sleep()")
+    if type(carrier) is Carrier:
+        own = carrier.thread
+        if own.stepper is None and own.pending is None:
+            hub = own.hub
+            if seconds == 0:
+                # No wait that could time out or be interrupted: it is ready already.
+                hub.ready.append(carrier)
+                if not hub.scheduled:
+                    hub.schedule_drain()
+                hub.way_out()()
+                return
+            # Waiter.park, written out: many threads do nothing but sleep, and each frame counts.
+            waiter = Waiter(own, carrier, monotonic() + seconds)
+            if waiter.deadline < own.timer_at:
+                hub.timers.add(own, waiter.deadline)
+            own.waiter = waiter
+            try:
+                hub.way_out()()
+            finally:
+                own.waiter = None
+            waiter.over()
+            return
     owner = current_owner()
     if owner is None:
         stalling("time.sleep", time_sleep, seconds)
