@@ -253,6 +253,15 @@ def make_waiter(owner: Any, deadline: float = NEVER) -> Any:
     return TaskWaiter(owner.hub, owner, owner.loop, deadline)
 
 
+def yield_once(owner: Any) -> None:
+    """What ``asyncio.sleep(0)`` does, for an owner that a Task steps."""
+    before = get_running_loop()
+    try:
+        owner.yield_to_task(None)
+    finally:
+        set_running_loop(before)
+
+
 def await_(awaitable: Awaitable[T]) -> T:
     """Wait for *awaitable* from an ordinary ``def``, and return its result.
 

@@ -68,8 +68,12 @@ class Worker(greenlet):
         self.failed = False  # the step ended with an exception: StopIteration or an error
         self.special = False  # the stepper has to look at more than what was yielded
         self.coro_context: Any = None
+        # Begin without an argument: greenlet keeps those of the first switch for ever.
+        self.stepper = getcurrent()
+        self.switch()
 
-    def run(self, send: Any) -> None:
+    def run(self) -> None:
+        send: Any = self.stepper.switch()
         while True:
             try:
                 self.out = send(None)
@@ -100,6 +104,7 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
         "_cancels",
         "_context",
         "_coro",
+        "_go",
         "_pool",
         "_send",
         "_worker",
@@ -132,10 +137,7 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
             worker = self._take_worker()
         worker.stepper = getcurrent()
         try:
-            if worker.parked:
-                worker.resume.switch(None)
-            else:
-                worker.switch(self._send)
+            self._go(self._send)
         except greenlet_error:
             worker = self._elsewhere(worker, self._send)
         out = worker.out
@@ -194,6 +196,7 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
         pool = self._pool
         self._worker = worker = pool.idle.pop() if pool.idle else Worker()
         worker.job = ref(self)
+        self._go = worker.switch
         if self._context is None:
             self._context = getcurrent().gr_context
         if worker.coro_context is not self._context:
@@ -272,9 +275,11 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
         worker.resume = getcurrent()
         worker.parked = True
         worker.out = yielded
+        self._go = worker.resume.switch
         try:
-            return worker.stepper.switch()
+            worker.stepper.switch()
         finally:
+            self._go = worker.switch
             worker.parked = False
             del worker.resume
 
@@ -344,6 +349,7 @@ class SyncCall(GreenCoro):
         pool = self._pool
         self._worker = worker = pool.idle.pop() if pool.idle else Worker()
         worker.job = ref(self)
+        self._go = worker.switch
         context = getcurrent().gr_context
         if worker.coro_context is not context:
             worker.gr_context = worker.coro_context = context

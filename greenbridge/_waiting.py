@@ -22,7 +22,7 @@ from ._fds import closing_fd as closing_fd
 from ._hub import Hub, _local
 from ._originals import monotonic, select_poll, select_select, time_sleep
 from ._owners import WOKEN, Waiter
-from ._portal import current_owner, make_waiter
+from ._portal import current_owner, make_waiter, yield_once
 from ._timers import NEVER
 
 if TYPE_CHECKING:
@@ -229,6 +229,8 @@ def sleep(seconds: float = 0) -> None:
         stalling("time.sleep", time_sleep, seconds)
     elif seconds:
         make_waiter(owner, monotonic() + seconds).park()
+    elif owner.stepper is not None:
+        yield_once(owner)
     else:
         waiter = make_waiter(owner)
         if owner.pending is None:  # else it is raised instead

@@ -41,7 +41,7 @@ _Ready = list[tuple[selectors.SelectorKey, int]]
 
 def _may_park() -> bool:
     """Whether to wait on the hub; if an event loop runs here inside a green thread, say so."""
-    owner = current_owner()
+    owner = current_owner(may_nest=True)
     if owner is None:
         return False
     loop = get_running_loop()

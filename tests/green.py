@@ -1,0 +1,61 @@
+"""Tests whose body runs in green code, on each event loop."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import greenbridge
+from greenbridge._hub import HUBS
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+#: Seconds far above what anything here takes, for waits that must not end by themselves.
+LONG = 30.0
+#: Seconds that a wait with a short limit is given.
+SHORT = 0.01
+
+
+def run_green(
+    body: Callable[..., Any],
+    *args: Any,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop],
+    reports: list[dict[str, Any]] | None = None,
+) -> Any:
+    """``greenbridge.run(body, *args)``; the loop must not report any error.
+
+    With *reports*, what the loop's exception handler is told goes there, and may be there.
+    """
+    seen: list[dict[str, Any]] = [] if reports is None else reports
+
+    def make() -> asyncio.AbstractEventLoop:
+        loop = loop_factory()
+        loop.set_exception_handler(lambda _, context: seen.append(context))
+        return loop
+
+    result = greenbridge.run(body, *args, loop_factory=make)
+    assert reports is not None or not seen, f"the loop reported: {seen}"
+    assert not [hub for hub in HUBS if hub.owned], "the hub was not taken down"
+    return result
+
+
+def in_green(body: Callable[..., Any]) -> Callable[..., None]:
+    """Decorate a test (``def`` or ``async def``): ``greenbridge.run`` calls it, on each loop."""
+
+    @functools.wraps(body)
+    def test(
+        *, loop_factory: Callable[[], asyncio.AbstractEventLoop], **fixtures: Any
+    ) -> None:
+        run_green(functools.partial(body, **fixtures), loop_factory=loop_factory)
+
+    signature = inspect.signature(body)
+    own = inspect.Parameter("loop_factory", inspect.Parameter.KEYWORD_ONLY)
+    parameters = [*signature.parameters.values(), own]
+    test.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=parameters, return_annotation=None
+    )
+    del test.__wrapped__  # type: ignore[attr-defined]  # pytest must not see an async function
+    return test
