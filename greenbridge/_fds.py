@@ -40,7 +40,17 @@ WATCHED: Final[dict[int, set[int]]] = {}
 class Fd:
     """One descriptor of one hub."""
 
-    __slots__ = ("closed", "fd", "hub", "read_armed", "readers", "write_armed", "writers")
+    __slots__ = (
+        "closed",
+        "fd",
+        "hub",
+        "read_armed",
+        "readers",
+        "stale_read",
+        "stale_write",
+        "write_armed",
+        "writers",
+    )
 
     def __init__(self, hub: Hub, fd: int) -> None:
         self.hub = hub
@@ -49,6 +59,10 @@ class Fd:
         self.writers: deque[Any] = deque()
         self.read_armed = False
         self.write_armed = False
+        # The next event is an old one: asyncio looks for events once more before the Task that we
+        # have woken runs. It would wake the next in the queue for nothing, or disarm.
+        self.stale_read = False
+        self.stale_write = False
         self.closed = False
 
     def arm_read(self) -> bool:
@@ -86,12 +100,17 @@ class Fd:
         return True
 
     def _on_readable(self) -> None:
+        if self.stale_read:
+            self.stale_read = False
+            return
         readers = self.readers
         while readers:
             waiter = readers.popleft()
             if waiter.state == PENDING:
                 if type(waiter) is not Waiter:
-                    waiter.finish(WOKEN)
+                    if not waiter.finish(WOKEN):
+                        continue
+                    self.stale_read = self.hub.direct
                     return
                 waiter.state = WOKEN
                 hub = self.hub
@@ -112,12 +131,17 @@ class Fd:
             self.hub.fds.pop(self.fd, None)
 
     def _on_writable(self) -> None:
+        if self.stale_write:
+            self.stale_write = False
+            return
         writers = self.writers
         while writers:
             waiter = writers.popleft()
             if waiter.state == PENDING:
                 if type(waiter) is not Waiter:
-                    waiter.finish(WOKEN)
+                    if not waiter.finish(WOKEN):
+                        continue
+                    self.stale_write = self.hub.direct
                     return
                 waiter.state = WOKEN
                 if self.hub.direct:
