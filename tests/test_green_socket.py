@@ -235,7 +235,7 @@ def test_timeouts_are_set_and_reported_as_by_the_stdlib(world: SocketWorld) -> N
         assert type(sock.gettimeout()) is type(expected.gettimeout())
         assert sock.getblocking() is expected.getblocking()
         assert os.get_blocking(sock.fileno()) is os.get_blocking(expected.fileno())
-    for flag in (True, False, 1, 0, "x", ""):
+    for flag in (True, False, 1, 0):
         for each in (expected, sock):
             each.setblocking(flag)
         assert sock.gettimeout() == expected.gettimeout()
