@@ -162,11 +162,12 @@ def run(main: Callable[..., Any], *args: Any, loop_factory: LoopFactory | None =
             "Call main() directly, or make run() the first call of the program"
         )
     loop = (loop_factory or new_raw_loop)()
+    if not isinstance(loop, asyncio.AbstractEventLoop):
+        raise TypeError(f"loop_factory must return an asyncio event loop, not {loop!r}")
     try:
         install(loop)
     except BaseException:
-        if isinstance(loop, asyncio.AbstractEventLoop):
-            loop.close()
+        loop.close()
         raise
     hub = start_hub(loop)
     # Before 3.12 asyncio's child watcher asks the policy for the loop of the main thread.

@@ -27,7 +27,7 @@ from ._errors import GreenExit
 from ._hub import HUBS, Hub, _local, on_attach, on_self_start, start_hub
 from ._loops import new_raw_loop
 from ._originals import get_ident
-from ._portal import demote, make_waiter
+from ._portal import Stepper, demote, make_waiter
 from ._tasks import GreenCoro, Worker
 from ._threadstate import NESTED, get_running_loop, set_running_loop
 
@@ -183,8 +183,13 @@ def _wake(waiter: Any, _: object) -> None:
 async def _finish(hub: Hub) -> None:
     """What asyncio.run does at its end, and the green threads as well."""
     loop = hub.loop
-    mine = {asyncio.current_task(), hub.root.task if hub.root is not None else None}
-    tasks = [t for t in asyncio.all_tasks(loop) if t not in mine]
+    me = asyncio.current_task()
+    # Those of green threads and of the root are not cancelled: a kill is enough.
+    tasks = [
+        task
+        for task in asyncio.all_tasks(loop)
+        if task is not me and not isinstance(task.get_coro(), Stepper)
+    ]
     for task in tasks:
         task.cancel()
     await unwind(hub)
@@ -214,11 +219,12 @@ def shutdown(hub: Hub) -> None:
     assert root is not None
     late = None if root.pending is None else root.take()
     root.pending = None
+    task = asyncio.Task(_finish(hub), loop=hub.loop)
     try:
-        task = asyncio.Task(_finish(hub), loop=hub.loop)
         wait_task(hub, task)
         task.result()
     finally:
+        task.cancel()  # does nothing, unless a Ctrl-C has come
         if root.stepper is not None:
             demote(root)
         hub.stop_loop()
