@@ -229,7 +229,10 @@ def current_owner(may_nest: bool = False) -> Any:
             return own.thread
         if isinstance(own, Worker):
             job = own.job()
-            job.hub = get_hub()
+            hub = _local.hub
+            if hub is None or hub.closed or hub.loop is not get_running_loop():
+                hub = get_hub()
+            job.hub = hub
             return job
         hub = _local.hub
         if hub is not None and hub.root is not None and own is hub.root.greenlet:
@@ -281,29 +284,37 @@ def await_(awaitable: Awaitable[T]) -> T:
     On cancellation (``Task.cancel``, ``kill``, a Timeout or a cancel scope) what is awaited is
     cancelled, and the cancellation is raised here when it has ended.
     """
-    it: Any = awaitable if type(awaitable) is CoroutineType else _iterator_of(awaitable)
-    owner = current_owner()
+    kind = type(awaitable)
+    future: Any = awaitable if kind in _FUTURES else None  # stepped without an iterator
+    it: Any = awaitable if kind is CoroutineType or future is not None else _iterator_of(awaitable)
+    own: Any = getcurrent()
+    cls = type(own)
+    owner: Any = own.thread if cls is Carrier else current_owner()
     if owner is None:
         _close(awaitable)
         raise NoPortalError(_no_portal_text(awaitable))
-    if it is not awaitable and asyncio.isfuture(awaitable):
-        _check_loop(awaitable, owner.loop)
-    if owner.stepper is None:
+    loop = owner.hub.loop
+    if future is not None:
+        if future.get_loop() is not loop:
+            _check_loop(future, loop)
+    elif it is not awaitable and asyncio.isfuture(awaitable):
+        _check_loop(awaitable, loop)
+    if cls is not Worker and owner.stepper is None:
         try:
             promote(owner)
         except BaseException:
             _close(awaitable)
             raise
-    if NESTED and getcurrent() in NESTED:
+    if NESTED and own in NESTED:
+        it = it if future is None else future.__await__()
         return _await_beside_own_loop(owner, it)  # type: ignore[no-any-return]
-    if type(awaitable) in _FUTURES:
-        future: Any = awaitable
+    if future is not None:
         if not future.done():
             # What stepping its iterator would do; no other code runs in between.
             future._asyncio_future_blocking = True
             owner.yield_to_task(future)
         return future.result()  # type: ignore[no-any-return]
-    return _await(owner, it)  # type: ignore[no-any-return]
+    return _await(owner, it, loop)  # type: ignore[no-any-return]
 
 
 def _await_beside_own_loop(owner: Any, it: Any) -> Any:
@@ -313,43 +324,57 @@ def _await_beside_own_loop(owner: Any, it: Any) -> Any:
     state = _state.suspend(hub.hooks, hub.loop, owner.task)
     NESTED.discard(current)
     try:
-        return _await(owner, it)
+        return _await(owner, it, hub.loop)
     finally:
         NESTED.add(current)
         _state.resume(state, hub.loop, owner.task)
 
 
-def _await(owner: Any, it: Any) -> Any:
+def _await(owner: Any, it: Any, loop: Any) -> Any:
     """Step *it* to its end; its yields go to the owner's Task."""
     before = get_running_loop()
-    loop = owner.loop
-    yield_to_task = owner.yield_to_task
-    set_running_loop(loop)
+    if before is not loop:
+        set_running_loop(loop)
     try:
-        send = getattr(it, "send", None)
         try:
-            out = send(None) if send is not None else next(it)
-            while True:
-                try:
-                    yield_to_task(out)
-                except GeneratorExit:
-                    close = getattr(it, "close", None)
-                    if close is not None:
-                        close()
-                    raise
-                except BaseException as exc:
-                    set_running_loop(loop)
-                    throw = getattr(it, "throw", None)
-                    if throw is None:
-                        raise
-                    out = throw(exc)
-                else:
-                    set_running_loop(loop)
-                    out = send(None) if send is not None else next(it)
-        except StopIteration as stop:
+            out = it.send(None) if type(it) is CoroutineType else _step(it)
+        except StopIteration as stop:  # it never waited
             return stop.value
+        return _await_rest(owner, it, out, loop)
     finally:
-        set_running_loop(before)
+        if before is not loop:
+            set_running_loop(before)
+
+
+def _step(it: Any) -> Any:
+    send = getattr(it, "send", None)
+    return send(None) if send is not None else next(it)
+
+
+def _await_rest(owner: Any, it: Any, out: Any, loop: Any) -> Any:
+    """What :func:`_await` does after the first step, which has yielded *out*."""
+    yield_to_task = owner.yield_to_task
+    send = getattr(it, "send", None)
+    try:
+        while True:
+            try:
+                yield_to_task(out)
+            except GeneratorExit:
+                close = getattr(it, "close", None)
+                if close is not None:
+                    close()
+                raise
+            except BaseException as exc:
+                set_running_loop(loop)
+                throw = getattr(it, "throw", None)
+                if throw is None:
+                    raise
+                out = throw(exc)
+            else:
+                set_running_loop(loop)
+                out = send(None) if send is not None else next(it)
+    except StopIteration as stop:
+        return stop.value
 
 
 def _iterator_of(awaitable: Any) -> Any:
