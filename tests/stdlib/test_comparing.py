@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TEST = "test.test_x.Case.test_one"
-DIFFERS = Table((Difference(TEST, "*", "A reason.", "a link"),), ())
+DIFFERS = Table((Difference(TEST, "*", "A reason.", "a link", "fails"),), ())
+UNSTEADY = Table((Difference(TEST, "*", "A reason.", "a link", "unsteady"),), ())
 NOTHING = Table((), ())
 
 
@@ -68,6 +69,11 @@ def test_a_row_allows_a_difference(green: str | None) -> None:
 def test_a_row_for_what_passes_is_a_problem() -> None:
     (problem,) = compare(record("ok"), record("ok"), DIFFERS)
     assert "Remove the row" in problem.text
+
+
+def test_an_unsteady_row_allows_both() -> None:
+    assert compare(record("ok"), record("ok"), UNSTEADY) == []
+    assert compare(record("failed"), record("ok"), UNSTEADY) == []
 
 
 def test_a_row_for_no_test_is_a_problem_unless_the_run_was_filtered() -> None:
@@ -135,12 +141,19 @@ def test_the_table_is_sound_and_short(python: tuple[int, int]) -> None:
     ("text", "message"),
     [
         ('[[diference]]\ntest = "a"', "no part is called diference"),
-        ('[[difference]]\ntest = "a"', "has the fields link, pythons, reason, test"),
+        ('[[difference]]\ntest = "a"', "has the fields action, link, pythons, reason, test"),
         (
             '[[plain]]\ntest="a"\npythons="*"\nwhen="never"\naction="fails"\nreason="r"\nlink="l"',
             "write one of always, root",
         ),
-        (2 * '[[difference]]\ntest="a"\npythons="*"\nreason="r"\nlink="l"\n', "more than one row"),
+        (
+            '[[difference]]\ntest="a"\npythons="*"\naction="ignored"\nreason="r"\nlink="l"\n',
+            "write fails or unsteady",
+        ),
+        (
+            2 * '[[difference]]\ntest="a"\npythons="*"\naction="fails"\nreason="r"\nlink="l"\n',
+            "more than one row",
+        ),
     ],
 )
 def test_a_bad_table_is_refused(tmp_path: Path, text: str, message: str) -> None:
