@@ -14,6 +14,7 @@ attempt: one green thread can read while another one writes.
 from __future__ import annotations
 
 import _socket
+import _ssl
 import errno
 import os
 import weakref
@@ -81,8 +82,11 @@ class TlsObject:
     def write(self, data: Any) -> int:
         return self._one_writer("write", self._original.write, data)
 
-    def sendfile(self, *args: Any) -> int:  # Python 3.15, when the kernel does the encryption
-        return self._one_writer("sendfile", self._original.sendfile, *args)
+    # Python 3.15, for when the kernel encrypts. Not in the stubs.
+    if hasattr(_ssl._SSLSocket, "sendfile"):  # type: ignore[attr-defined]
+
+        def sendfile(self, *args: Any) -> int:
+            return self._one_writer("sendfile", self._original.sendfile, *args)
 
     def shutdown(self) -> Any:
         return self._perform("shutdown", self._original.shutdown)
