@@ -163,7 +163,7 @@ def hosts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     path = tmp_path / "hosts"
     path.write_text("127.0.0.1 localhost known\n::1 six\n")
     (tmp_path / "nsswitch.conf").write_text("hosts: files dns\n")
-    local = LocalHosts(str(path), str(tmp_path / "nsswitch.conf"), str(tmp_path / "nscd"))
+    local = LocalHosts(str(path), str(tmp_path / "nsswitch.conf"), str(tmp_path / "nscd"), every=0)
     local._glibc = True
     monkeypatch.setattr(dns, "_hosts", local)
     return path

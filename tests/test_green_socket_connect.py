@@ -5,10 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import socket as stdlib
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import greenbridge
+from greenbridge.green import socket as green
+
+from .fresh import in_fresh_python
 from .socket_worlds import SocketWorld, full_listener, has_ipv6, in_every_world
 
 if TYPE_CHECKING:
@@ -178,3 +183,34 @@ def test_connecting_to_a_full_unix_socket_waits_until_somebody_is_accepted(
         world.new(stdlib.AF_UNIX).connect(str(tmp_path / "s"))
     for peer in peers:
         world.keep(peer.result()[0])
+
+
+@in_fresh_python
+def test_after_a_fork_a_listener_stays_as_the_first_accept_made_it() -> None:
+    # Parent and child share the flag: put back by one, it would make the other's accept block.
+    def take_one(sock: Any) -> None:
+        server, _ = sock.accept()
+        server.close()
+
+    def visit(address: Any) -> None:
+        stdlib.create_connection(address).close()
+
+    with green.create_server(("127.0.0.1", 0)) as listener:
+        child = os.fork()
+        if not child:
+            os._exit(0)
+        os.waitpid(child, 0)
+
+        def main() -> None:
+            taker = greenbridge.spawn(take_one, listener)
+            greenbridge.sleep(0)
+            visit(listener.getsockname())
+            taker.get(timeout=20)
+
+        greenbridge.run(main)
+        assert listener.gettimeout() is None
+        assert not os.get_blocking(listener.fileno())
+        visitor = threading.Timer(SHORT_S, visit, [listener.getsockname()])
+        visitor.start()
+        take_one(listener)  # in a native thread it waits all the same
+        visitor.join()

@@ -13,10 +13,15 @@ import _socket
 import os
 from typing import Final
 
+from .._originals import monotonic
+
 _HOSTS: Final = "/etc/hosts"
 _NSSWITCH: Final = "/etc/nsswitch.conf"
 #: glibc asks this daemon first, which may ask the network.
 _NSCD: Final = "/var/run/nscd/socket"
+
+#: Seconds between two looks at the files' dates. A guess: below what anybody notices.
+_EVERY_S: Final = 1.0
 
 _Stamp = tuple[int, int, int]
 
@@ -65,9 +70,20 @@ def parse(text: str) -> tuple[dict[str, set[int]], set[bytes]]:
 
 
 class LocalHosts:
-    """The parsed files, read again when they change."""
+    """The parsed files, read again when they change; *every* so many seconds that is checked.
 
-    def __init__(self, hosts: str = _HOSTS, nsswitch: str = _NSSWITCH, nscd: str = _NSCD) -> None:
+    An answer that is out of date moves a look-up to the wrong thread, and changes no result.
+    """
+
+    def __init__(
+        self,
+        hosts: str = _HOSTS,
+        nsswitch: str = _NSSWITCH,
+        nscd: str = _NSCD,
+        every: float = _EVERY_S,
+    ) -> None:
+        self._every = every
+        self._next_check = 0.0
         self._hosts = hosts
         self._nsswitch = nsswitch
         self._nscd = nscd
@@ -86,8 +102,10 @@ class LocalHosts:
         return packed in self._read()._addresses
 
     def _read(self) -> LocalHosts:
-        if not self._glibc:
+        now = monotonic()
+        if now < self._next_check or not self._glibc:
             return self
+        self._next_check = now + self._every
         stamps = (_stamp(self._hosts), _stamp(self._nsswitch))
         if stamps != self._stamps:
             self._names, self._addresses = {}, set()

@@ -23,10 +23,11 @@ import _socket
 import errno
 import io
 import os
+import select
 import socket as _stdlib
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from .._originals import monotonic
+from .._originals import monotonic, select_poll
 from .._timers import NEVER
 from .._waiting import parkable, sleep, wait_readable, wait_writable
 
@@ -268,7 +269,8 @@ def connect(sock: socket, address: Any, call: Callable[[Any, Any], int | None]) 
     if limit == 0 or code not in (errno.EINPROGRESS, _WSAEWOULDBLOCK):
         return code
     try:
-        if not wait_writable(_fileno(sock), limit):
+        # On loopback the connection stands already: parking would cost more than connecting.
+        if not _is_writable(_fileno(sock)) and not wait_writable(_fileno(sock), limit):
             return -1
     except OSError as error:
         if error.errno != errno.EBADF:
@@ -278,6 +280,15 @@ def connect(sock: socket, address: Any, call: Callable[[Any, Any], int | None]) 
     return 0 if code == errno.EISCONN else code
 
 
+def _is_writable(fd: int) -> bool:
+    if select_poll is None or fd < 0:
+        return False
+    poller = select_poll()
+    poller.register(fd, _POLLOUT)
+    return bool(poller.poll(0))
+
+
+_POLLOUT: Final = getattr(select, "POLLOUT", 4)
 _WSAEWOULDBLOCK: Final = getattr(errno, "WSAEWOULDBLOCK", errno.EINPROGRESS)
 
 

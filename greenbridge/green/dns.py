@@ -138,6 +138,12 @@ def _is_literal(host: Any, family: int) -> bool:
     if not _may_be_literal(host):
         return False
     try:
+        _socket.inet_pton(family, host)
+    except (OSError, TypeError, ValueError):
+        pass  # perhaps one of the older forms, as 127.1
+    else:
+        return True
+    try:
         _socket.getaddrinfo(host, None, family, 0, 0, _NUMERIC)
     except (OSError, TypeError, ValueError):
         return False
