@@ -23,7 +23,6 @@ from ._hub import Hub, _local
 from ._originals import monotonic, select_poll, select_select, time_sleep
 from ._owners import WOKEN, Waiter
 from ._portal import current_owner, make_waiter, yield_once
-from ._threadstate import NESTED
 from ._timers import NEVER
 
 if TYPE_CHECKING:
@@ -209,17 +208,7 @@ def sleep(seconds: float = 0) -> None:
             hub = own.hub
             if seconds == 0:
                 # No wait that could time out or be interrupted: it is ready already.
-                ready = hub.ready
-                ready.append(carrier)
-                if not hub.scheduled:
-                    hub.schedule_drain()
-                if hub.budget and not NESTED and hub.forbidden is None and ready[0]:
-                    # Hub.way_out, written out: this is nothing but a switch.
-                    hub.switches += 1
-                    hub.budget -= 1
-                    ready.popleft().switch()
-                else:
-                    hub.way_out()()
+                hub.give_way(carrier)
                 return
             # Waiter.park, written out: many threads do nothing but sleep, and each frame counts.
             waiter = Waiter(own, carrier, monotonic() + seconds)
