@@ -50,7 +50,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--loop", choices=("uvloop", "asyncio"), default="uvloop")
     add("--inside", choices=WORLDS, default=WORLDS[0], help="where the tests' main thread runs")
     add("--patches", help="patch these modules only, separated by commas; to find a culprit")
-    add("-j", "--jobs", type=int, default=1, help="suites at a time")
+    add("-j", "--jobs", type=int, default=2, help="suites at a time (default: 2)")
     add("--json", type=Path, help="write the whole result to this file")
     add("--baseline", type=Path, default=default_folder(), help="where plain results are kept")
     add("--logs", type=Path, help="keep the output of the suites in this folder")
