@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import _originals as _originals  # first: binds what the patches replace
+from ._await import await_ as await_
 from ._bridges import entered as entered
 from ._bridges import iterate as iterate
 from ._bridges import no_switch as no_switch
@@ -34,18 +35,17 @@ from ._patching import patch as patch
 from ._patching import patch_all as patch_all
 from ._patching import patched as patched
 from ._patching import unpatch_all as unpatch_all
-from ._portal import await_ as await_
 from ._runner import async_ as async_
 from ._runner import install as install
 from ._runner import new_event_loop as new_event_loop
 from ._runner import run as run
 from ._runner import run_sync as run_sync
 from ._runner import uninstall as uninstall
+from ._spawn import current_green as getcurrent
+from ._spawn import spawn as spawn
+from ._spawn import spawn_later as spawn_later
 from ._taskgroup import TaskGroup as TaskGroup
 from ._threads import GreenThread as GreenThread
-from ._threads import current_green as getcurrent
-from ._threads import spawn as spawn
-from ._threads import spawn_later as spawn_later
 from ._timeouts import CancelScope as CancelScope
 from ._timeouts import Timeout as Timeout
 from ._timeouts import fail_after as fail_after

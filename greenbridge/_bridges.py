@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, final
 
 from greenlet import getcurrent
 
+from ._await import await_
 from ._errors import NotAwaitableError
-from ._portal import await_, current_owner
+from ._portal import current_owner
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterator

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, final
 from ._errors import BlockingSwitchError, GreenExit
 from ._originals import get_ident, monotonic
 from ._portal import current_owner, make_waiter
-from ._threads import GreenThread, check_seconds, spawn
-from ._timers import NEVER
+from ._spawn import spawn
+from ._timers import NEVER, check_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from ._threads import GreenThread
 
 
 def _finished_in_order(

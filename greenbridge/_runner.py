@@ -42,7 +42,13 @@ class GreenTaskFactory:
         self._pool = pool
         self.previous = previous
 
-    def __call__(self, loop: asyncio.AbstractEventLoop, coro: Any, **kwargs: Any) -> Any:
+    def __call__(
+        self, loop: asyncio.AbstractEventLoop, coro: Any, *, eager_start: Any = None, **kwargs: Any
+    ) -> Any:
+        if eager_start is not None:
+            # uvloop passes None where nobody has asked for it. asyncio.eager_task_factory takes
+            # that for a no, and on 3.13.0 does not know the argument.
+            kwargs["eager_start"] = eager_start
         if not isinstance(coro, (GreenCoro, Stepper)):
             coro = GreenCoro(self._pool, coro)
         if self.previous is None:

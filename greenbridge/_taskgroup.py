@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal, final
 from ._errors import GreenExit, NoPortalError
 from ._groups import joinall, killall
 from ._portal import current_owner
-from ._threads import GreenThread, spawn
+from ._spawn import spawn
 from ._timeouts import Timeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
+
+    from ._threads import GreenThread
 
 if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup

@@ -217,8 +217,11 @@ def shutdown(hub: Hub) -> None:
         return
     root = hub.root
     assert root is not None
-    late = None if root.pending is None else root.take()
-    root.pending = None
+    late = None
+    if not isinstance(sys.exc_info()[1], KeyboardInterrupt):
+        late = None if root.pending is None else root.take()
+        root.pending = None
+    # else what is pending is a second Ctrl-C, and wait_task raises it at once
     task = asyncio.Task(_finish(hub), loop=hub.loop)
     try:
         wait_task(hub, task)

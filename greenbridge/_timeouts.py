@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, final
 from ._errors import NoPortalError
 from ._originals import monotonic
 from ._portal import current_owner, promote
-from ._threads import check_seconds
 from ._threadstate import get_running_loop, set_running_loop
-from ._timers import NEVER
+from ._timers import NEVER, check_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable

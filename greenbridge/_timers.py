@@ -15,6 +15,7 @@ from __future__ import annotations
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Final, Protocol
 
+from ._errors import BadTimeoutError
 from ._originals import monotonic
 
 if TYPE_CHECKING:
@@ -23,6 +24,15 @@ if TYPE_CHECKING:
 NEVER: Final = float("inf")
 # Below this number of entries a heap of dead ones is not worth rebuilding (a guess).
 _COMPACT_FROM: Final = 64
+
+
+def check_seconds(seconds: float | None) -> None:
+    """Refuse a negative or NaN timeout. (``not >=`` is true for NaN as well.)"""
+    if seconds is not None and not seconds >= 0:
+        raise BadTimeoutError(
+            f"timeout must be zero or more seconds, not {seconds!r}. "
+            "Write None to wait without limit, 0 not to wait"
+        )
 
 
 class Timed(Protocol):

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, final
 
 from ._hub import HUBS, current_hub, get_hub
 from ._originals import monotonic
-from ._threads import GreenThread, check_seconds, spawn
+from ._spawn import spawn
+from ._timers import check_seconds
 from ._waiting import sleep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+
+    from ._threads import GreenThread
 
 
 __all__ = (

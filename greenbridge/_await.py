@@ -1,0 +1,191 @@
+"""``await_``: wait for an awaitable from an ordinary ``def``."""
+
+from __future__ import annotations
+
+import asyncio
+from inspect import CO_ITERABLE_COROUTINE
+from types import CoroutineType, GeneratorType
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from greenlet import getcurrent
+
+from . import _threadstate as _state
+from ._carriers import Carrier
+from ._errors import LoopMismatchError, NoPortalError, NotAwaitableError
+from ._portal import current_owner, promote
+from ._tasks import Worker
+from ._threadstate import NESTED, get_running_loop, set_running_loop
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+T = TypeVar("T")
+
+# Waited for without an iterator: asyncio's own, whose iterator is known to do nothing else.
+_FUTURES: Final = frozenset({asyncio.Future, asyncio.Task})
+
+
+def await_(awaitable: Awaitable[T]) -> T:
+    """Wait for *awaitable* from an ordinary ``def``, and return its result.
+
+    Works in green threads, green tasks and everything that they call; other green threads and
+    tasks run meanwhile. Inside, ``asyncio.current_task()`` is the Task of the caller: a green
+    thread gets one at its first ``await_`` and keeps it.
+
+    Args:
+        awaitable: a coroutine, a Future or Task of the hub's loop, or any object with
+            ``__await__``. A coroutine that is refused is closed first.
+
+    Raises:
+        NoPortalError: outside green code.
+        NotAwaitableError: if *awaitable* cannot be awaited.
+        Exception: whatever *awaitable* raises.
+
+    On cancellation (``Task.cancel``, ``kill``, a Timeout or a cancel scope) what is awaited is
+    cancelled, and the cancellation is raised here when it has ended.
+    """
+    kind = type(awaitable)
+    future: Any = awaitable if kind in _FUTURES else None  # stepped without an iterator
+    it: Any = awaitable if kind is CoroutineType or future is not None else _iterator_of(awaitable)
+    own: Any = getcurrent()
+    cls = type(own)
+    owner: Any = own.thread if cls is Carrier else current_owner()
+    if owner is None:
+        _close(awaitable)
+        raise NoPortalError(_no_portal_text(awaitable))
+    loop = owner.hub.loop
+    if future is not None:
+        if future.get_loop() is not loop:
+            _check_loop(future, loop)
+    elif it is not awaitable and asyncio.isfuture(awaitable):
+        _check_loop(awaitable, loop)
+    if cls is not Worker and owner.stepper is None:
+        try:
+            promote(owner)
+        except BaseException:
+            _close(awaitable)
+            raise
+    if NESTED and own in NESTED:
+        it = it if future is None else future.__await__()
+        return _await_beside_own_loop(owner, it)  # type: ignore[no-any-return]
+    if future is not None:
+        if not future.done():
+            # What stepping its iterator would do; no other code runs in between.
+            future._asyncio_future_blocking = True
+            owner.yield_to_task(future)
+        return future.result()  # type: ignore[no-any-return]
+    return _await(owner, it, loop)  # type: ignore[no-any-return]
+
+
+def _await_beside_own_loop(owner: Any, it: Any) -> Any:
+    """``await_`` in a green thread that runs a loop of its own, which stands still meanwhile."""
+    current = getcurrent()
+    hub = owner.hub
+    state = _state.suspend(hub.hooks, hub.loop, owner.task)
+    NESTED.discard(current)
+    try:
+        return _await(owner, it, hub.loop)
+    finally:
+        NESTED.add(current)
+        _state.resume(state, hub.loop, owner.task)
+
+
+def _await(owner: Any, it: Any, loop: Any) -> Any:
+    """Step *it* to its end; its yields go to the owner's Task."""
+    before = get_running_loop()
+    if before is not loop:
+        set_running_loop(loop)
+    try:
+        try:
+            out = it.send(None) if type(it) is CoroutineType else _step(it)
+        except StopIteration as stop:  # it never waited
+            return stop.value
+        return _await_rest(owner, it, out, loop)
+    finally:
+        if before is not loop:
+            set_running_loop(before)
+
+
+def _step(it: Any) -> Any:
+    send = getattr(it, "send", None)
+    return send(None) if send is not None else next(it)
+
+
+def _await_rest(owner: Any, it: Any, out: Any, loop: Any) -> Any:
+    """What :func:`_await` does after the first step, which has yielded *out*."""
+    yield_to_task = owner.yield_to_task
+    send = getattr(it, "send", None)
+    try:
+        while True:
+            try:
+                yield_to_task(out)
+            except GeneratorExit:
+                close = getattr(it, "close", None)
+                if close is not None:
+                    close()
+                raise
+            except BaseException as exc:
+                set_running_loop(loop)
+                throw = getattr(it, "throw", None)
+                if throw is None:
+                    raise
+                out = throw(exc)
+            else:
+                set_running_loop(loop)
+                out = send(None) if send is not None else next(it)
+    except StopIteration as stop:
+        return stop.value
+
+
+def _iterator_of(awaitable: Any) -> Any:
+    """What ``await`` would step, for anything but a coroutine of an ``async def``."""
+    if isinstance(awaitable, GeneratorType):
+        if awaitable.gi_code.co_flags & CO_ITERABLE_COROUTINE:  # types.coroutine made it
+            return awaitable
+        raise _not_awaitable(awaitable)
+    try:
+        start = type(awaitable).__await__
+    except AttributeError:
+        raise _not_awaitable(awaitable) from None
+    return start(awaitable)
+
+
+def _close(awaitable: Any) -> None:
+    """Close a coroutine that is refused, or Python says that it was never awaited."""
+    if asyncio.iscoroutine(awaitable):
+        awaitable.close()
+
+
+def _check_loop(future: asyncio.Future[Any], loop: asyncio.AbstractEventLoop) -> None:
+    if future.get_loop() is not loop and not future.done():
+        raise LoopMismatchError(
+            f"await_() got {future!r} of {future.get_loop()!r}, but here {loop!r} runs. Await it "
+            "where its loop runs, or make it with that loop's create_task() or create_future()"
+        )
+
+
+def _not_awaitable(thing: object) -> NotAwaitableError:
+    if callable(thing):
+        name = getattr(thing, "__name__", "function")
+        return NotAwaitableError(
+            f"await_() needs an awaitable, but got the function {thing!r}. "
+            f"Did you forget to call it? Write: await_({name}(...))"
+        )
+    return NotAwaitableError(
+        f"await_() needs a coroutine, a Future or an object with __await__, but got {thing!r}. "
+        "If the call already returned its result, drop the await_()."
+    )
+
+
+def _no_portal_text(awaitable: object) -> str:
+    name = getattr(awaitable, "__qualname__", type(awaitable).__name__)
+    if get_running_loop() is not None:
+        return (
+            f"await_({name}) was called in code that asyncio runs directly, where a sync frame "
+            "cannot wait. Run the caller greenly: 'await greenbridge.run_sync(caller, ...)', or "
+            "'greenbridge.install()' once, before the Task is made; in an async def write 'await'."
+        )
+    return (
+        f"await_({name}) was called outside green code: no event loop can run it here. Start the "
+        "program with 'greenbridge.run(main)', or call it from 'greenbridge.spawn(caller)'."
+    )
