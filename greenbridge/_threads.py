@@ -295,7 +295,10 @@ class GreenThread(ThreadLike):
         if self._value is not _UNSET:
             return
         waiter = self.waiter
-        self.stepper = None  # its Task will not be stepped any more
+        if self.task is not None:
+            task: Any = self.task
+            task._log_destroy_pending = False  # it will not be stepped any more, and that is right
+        self.stepper = None
         if not self:
             self.begin()
             self.finish(GreenExit(), None)

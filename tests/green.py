@@ -46,9 +46,7 @@ def in_green(body: Callable[..., Any]) -> Callable[..., None]:
     """Decorate a test (``def`` or ``async def``): ``greenbridge.run`` calls it, on each loop."""
 
     @functools.wraps(body)
-    def test(
-        *, loop_factory: Callable[[], asyncio.AbstractEventLoop], **fixtures: Any
-    ) -> None:
+    def test(*, loop_factory: Callable[[], asyncio.AbstractEventLoop], **fixtures: Any) -> None:
         run_green(functools.partial(body, **fixtures), loop_factory=loop_factory)
 
     signature = inspect.signature(body)
@@ -57,5 +55,5 @@ def in_green(body: Callable[..., Any]) -> Callable[..., None]:
     test.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=parameters, return_annotation=None
     )
-    del test.__wrapped__  # type: ignore[attr-defined]  # pytest must not see an async function
+    del test.__wrapped__  # pytest must not see an async function
     return test

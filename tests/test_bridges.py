@@ -180,11 +180,12 @@ def test_entered_takes_the_locks_of_asyncio_and_anyio() -> None:
 
 
 def test_bad_input_is_refused_at_once() -> None:
-    for thing in ([1], None, numbers):
+    things: tuple[Any, ...] = ([1], None, numbers, open)
+    for thing in things:
         with pytest.raises(NotAwaitableError, match="iterate"):
-            iterate(thing)  # type: ignore[arg-type]
-    for thing in (open, None, numbers):
+            iterate(thing)
+    for thing in things:
         with pytest.raises(NotAwaitableError, match="entered"):
-            entered(thing)  # type: ignore[arg-type]
+            entered(thing)
     with pytest.raises(NoPortalError):
         next(iterate(Countdown(1)))

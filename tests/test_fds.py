@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-
 def close(*sockets: socket.socket) -> None:
     for sock in sockets:
         if sock.fileno() >= 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,7 +15,7 @@ from greenbridge.testing import statistics
 from .green import LONG, SHORT, in_green
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 class Boom(Exception):
@@ -99,17 +99,18 @@ def test_killall() -> None:
 def test_bad_timeouts_are_refused_before_anything_happens() -> None:
     thread = spawn(sleep, LONG)
     sleep(0)
-    for bad in (-1, float("nan")):
-        for call in (
-            lambda: joinall([thread], bad),
-            lambda: wait([thread], bad),
-            lambda: next(iwait([thread], bad)),
-            lambda: killall([thread], timeout=bad),
-            lambda: Group([thread]).join(bad),
-            lambda: Group([thread]).kill(timeout=bad),
-        ):
+    calls: list[Callable[[float], Any]] = [
+        lambda bad: joinall([thread], bad),
+        lambda bad: wait([thread], bad),
+        lambda bad: next(iwait([thread], bad)),
+        lambda bad: killall([thread], timeout=bad),
+        lambda bad: Group([thread]).join(bad),
+        lambda bad: Group([thread]).kill(timeout=bad),
+    ]
+    for call in calls:
+        for bad in (-1, float("nan")):
             with pytest.raises(greenbridge.BadTimeoutError):
-                call()
+                call(bad)
     sleep(0)
     assert not thread.ready()
     thread.kill()

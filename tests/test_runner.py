@@ -207,23 +207,23 @@ def stubborn():
         sleep(60)
     finally:
         print("cleaning up", flush=True)
+        greenbridge.await_(interrupt_soon())
         sleep(60)
 
-async def interrupt_twice():
-    # In callbacks of the loop: everything else is parked then.
-    for seconds in (0.05, 0.3):
-        asyncio.get_running_loop().call_later(seconds, os.kill, os.getpid(), signal.SIGINT)
+async def interrupt_soon():
+    # In a callback of the loop: everything else is parked then.
+    asyncio.get_running_loop().call_later(0.05, os.kill, os.getpid(), signal.SIGINT)
 
 def sync():
     spawn(child)
     spawn(stubborn)
-    greenbridge.await_(interrupt_twice())
+    greenbridge.await_(interrupt_soon())
     sleep(60)
 
 async def coroutine():
     spawn(child)
     spawn(stubborn)
-    await interrupt_twice()
+    await interrupt_soon()
     await asyncio.sleep(60)
 
 loops = {"uvloop": None, "asyncio": asyncio.new_event_loop}
@@ -282,11 +282,11 @@ def test_a_loop_factory_that_makes_no_usable_loop_is_refused() -> None:
         run(print, loop_factory=lambda: closed)
     with pytest.raises(TypeError):
         run(print, loop_factory=lambda: None)  # type: ignore[arg-type,return-value]
+
+    def fails() -> Any:
+        raise Boom
+
     with pytest.raises(Boom):
-
-        def fails() -> Any:
-            raise Boom
-
         run(print, loop_factory=fails)
     assert not [hub for hub in HUBS if hub.owned]
 
@@ -337,77 +337,3 @@ def test_a_loop_after_spawn_in_a_script_is_told_apart_from_the_hub(
         "assert asyncio.run(main()) == 7\n"
         "assert t.get() == 5\n"
     )
-
-
-# -- several threads ---------------------------------------------------------------------------
-
-
-def test_two_hubs_in_two_os_threads(loop_factory: Factory) -> None:
-    results: list[int] = []
-
-    def main(n: int) -> None:
-        threads = [spawn(lambda i: (sleep(SHORT / 10), i)[1], i) for i in range(n)]  # type: ignore[func-returns-value]
-        results.append(sum(thread.get() for thread in threads))
-
-    natives = [
-        threading.Thread(target=run_hub, args=(main, n, loop_factory)) for n in (10, 20, 30)
-    ]
-    for native in natives:
-        native.start()
-    for native in natives:
-        native.join()
-    assert sorted(results) == [45, 190, 435]
-
-
-def run_hub(main: Callable[..., Any], n: int, loop_factory: Factory) -> None:
-    run(main, n, loop_factory=loop_factory)
-
-
-@in_green
-def test_native_threads_join_get_and_kill_green_threads() -> None:
-    def fails() -> None:
-        sleep(SHORT)
-        raise Boom
-
-    slow = spawn(sleep, LONG)
-    ended = spawn(lambda: 5)
-    failed = spawn(fails)
-
-    def native() -> list[Any]:
-        results: list[Any] = [ended.get(timeout=LONG), ended.get()]
-        with pytest.raises(Boom):
-            failed.get(timeout=1e12)
-        slow.join(SHORT)
-        with pytest.raises(TimeoutError):
-            slow.get(timeout=SHORT)
-        slow.kill()
-        return [*results, slow.ready()]
-
-    assert greenbridge.offload(native) == [5, 5, True]
-    assert isinstance(slow.value, greenbridge.GreenExit)
-
-
-@in_green
-def test_many_native_threads_wait_for_one_handle() -> None:
-    for _ in range(20):
-        thread = spawn(sleep, SHORT / 10)
-        got: list[None] = []
-        natives = [
-            threading.Thread(target=lambda t=thread: got.append(t.get(timeout=LONG)))
-            for _ in range(8)
-        ]
-        for native in natives:
-            native.start()
-        thread.join()
-        greenbridge.offload(lambda n=natives: [native.join() for native in n])
-        assert got == [None] * 8
-
-
-@in_green
-def test_a_handle_is_awaited_from_another_os_threads_loop() -> None:
-    thread = spawn(lambda: (sleep(SHORT), 5)[1])  # type: ignore[func-returns-value]
-
-    async def elsewhere() -> int:
-        return int(await thread)
-
-    assert greenbridge.offload(lambda: asyncio.run(elsewhere())) == 5

@@ -90,14 +90,13 @@ def test_an_error_of_a_child_interrupts_the_body_and_the_siblings() -> None:
             sleep(0)
             log.append("sibling")
 
-    with pytest.raises(ExceptionGroup) as caught:
-        with TaskGroup() as group:
-            group.spawn(sibling)
-            group.spawn(fail)
-            try:
-                sleep(LONG)
-            finally:
-                log.append("body")
+    with pytest.raises(ExceptionGroup) as caught, TaskGroup() as group:
+        group.spawn(sibling)
+        group.spawn(fail)
+        try:
+            sleep(LONG)
+        finally:
+            log.append("body")
     (error,) = caught.value.exceptions
     assert isinstance(error, Boom)
     assert sorted(log) == ["body", "sibling"]
@@ -107,43 +106,38 @@ def test_an_error_of_a_child_interrupts_the_body_and_the_siblings() -> None:
 
 @everywhere
 def test_an_error_of_a_child_interrupts_an_await() -> None:
-    with pytest.raises(ExceptionGroup):
-        with TaskGroup() as group:
-            group.spawn(fail, None, SHORT)
-            await_(asyncio.sleep(LONG))
+    with pytest.raises(ExceptionGroup), TaskGroup() as group:
+        group.spawn(fail, None, SHORT)
+        await_(asyncio.sleep(LONG))
     await_(asyncio.sleep(0))
 
 
 @everywhere
 def test_an_error_of_the_body_kills_the_children_and_is_in_the_group() -> None:
-    with pytest.raises(ExceptionGroup) as caught:
-        with TaskGroup() as group:
-            child = group.spawn(sleep, LONG)
-            sleep(0)
-            raise Boom("body")
+    with pytest.raises(ExceptionGroup) as caught, TaskGroup() as group:
+        child = group.spawn(sleep, LONG)
+        sleep(0)
+        raise Boom("body")
     assert isinstance(child.value, GreenExit)
     assert [str(error) for error in caught.value.exceptions] == ["body"]
 
 
 @everywhere
 def test_all_errors_are_in_the_group() -> None:
-    with pytest.raises(ExceptionGroup) as caught:
-        with TaskGroup() as group:
-            for i in range(3):
-                group.spawn(fail, Boom(str(i)))
+    with pytest.raises(ExceptionGroup) as caught, TaskGroup() as group:
+        for i in range(3):
+            group.spawn(fail, Boom(str(i)))
     assert sorted(str(error) for error in caught.value.exceptions) == ["0", "1", "2"]
 
 
 @everywhere
 def test_a_timeout_of_the_body_takes_the_children_along() -> None:
-    with pytest.raises(Timeout):
-        with Timeout(SHORT), TaskGroup() as group:
-            child = group.spawn(sleep, LONG)
-            sleep(LONG)
+    with pytest.raises(Timeout), Timeout(SHORT), TaskGroup() as group:
+        child = group.spawn(sleep, LONG)
+        sleep(LONG)
     assert child.ready()
-    with pytest.raises(Timeout):
-        with Timeout(SHORT), TaskGroup() as group:
-            child = group.spawn(sleep, LONG)
+    with pytest.raises(Timeout), Timeout(SHORT), TaskGroup() as group:
+        child = group.spawn(sleep, LONG)
     assert child.ready()
 
 
@@ -181,12 +175,11 @@ async def test_a_cancelled_task_takes_the_children_along() -> None:
 
 @everywhere
 def test_groups_nest() -> None:
-    with pytest.raises(ExceptionGroup) as caught:
-        with TaskGroup() as outer:
-            sibling = outer.spawn(sleep, LONG)
-            with TaskGroup() as inner:
-                inner.spawn(fail)
-                sleep(LONG)
+    with pytest.raises(ExceptionGroup) as caught, TaskGroup() as outer:
+        sibling = outer.spawn(sleep, LONG)
+        with TaskGroup() as inner:
+            inner.spawn(fail)
+            sleep(LONG)
     assert sibling.ready()
     (error,) = caught.value.exceptions
     assert isinstance(error, ExceptionGroup)
@@ -194,11 +187,10 @@ def test_groups_nest() -> None:
 
 @everywhere
 def test_system_exit_in_the_body_is_raised_as_it_is() -> None:
-    with pytest.raises(SystemExit):
-        with TaskGroup() as group:
-            group.spawn(sleep, LONG)
-            sleep(0)
-            raise SystemExit(3)
+    with pytest.raises(SystemExit), TaskGroup() as group:
+        group.spawn(sleep, LONG)
+        sleep(0)
+        raise SystemExit(3)
 
 
 @everywhere
@@ -209,11 +201,10 @@ def test_an_error_of_a_child_does_not_hide_a_keyboard_interrupt() -> None:
         finally:
             raise Boom
 
-    with pytest.raises(KeyboardInterrupt):
-        with TaskGroup() as group:
-            group.spawn(stubborn)
-            sleep(0)
-            raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt), TaskGroup() as group:
+        group.spawn(stubborn)
+        sleep(0)
+        raise KeyboardInterrupt
 
 
 @everywhere
@@ -224,18 +215,16 @@ def test_a_group_that_is_ending_starts_nothing_more() -> None:
         finally:
             group.spawn(sleep, LONG)
 
-    with pytest.raises(BaseExceptionGroup) as caught:
-        with TaskGroup() as group:
-            group.spawn(late)
-            group.spawn(fail)
+    with pytest.raises(BaseExceptionGroup) as caught, TaskGroup() as group:
+        group.spawn(late)
+        group.spawn(fail)
     assert {type(error) for error in caught.value.exceptions} == {Boom, RuntimeError}
 
 
 @everywhere
 def test_errors_of_children_are_not_reported_besides() -> None:
-    with pytest.raises(ExceptionGroup):
-        with TaskGroup() as group:
-            group.spawn(fail)
+    with pytest.raises(ExceptionGroup), TaskGroup() as group:
+        group.spawn(fail)
     del group
     sleep(0)
 

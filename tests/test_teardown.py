@@ -97,7 +97,7 @@ def test_the_end_of_asyncio_run() -> None:
     asyncio.run(main())
     # asyncio.run cancels all Tasks, and those of green threads are among them.
     assert sorted(line.replace("CancelledError", "GreenletExit") for line in log) == CLEANED
-    del log
+    log.threads.clear()
     gc.collect()
     assert reports == []
     assert current_hub() is None
@@ -139,9 +139,7 @@ def test_a_wait_in_finally_is_an_error_when_the_loop_is_only_closed(
 
 @pytest.mark.filterwarnings("ignore:coroutine:RuntimeWarning")
 @pytest.mark.parametrize("how", ["green task", "run_sync in a plain task"])
-def test_tasks_that_are_parked_when_a_loop_is_only_closed(
-    how: str, loop_factory: Factory
-) -> None:
+def test_tasks_that_are_parked_when_a_loop_is_only_closed(how: str, loop_factory: Factory) -> None:
     log = Log()
     loop = loop_factory()
     reports: list[str] = []
@@ -303,13 +301,12 @@ def test_the_end_of_a_native_thread() -> None:
     thread.start()
     thread.join()
     assert sorted(log) == CLEANED
-    del log
-    gc.collect()
     assert not [hub for hub in HUBS if hub.owned]
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="asyncio.Runner is new in 3.11")
 def test_the_end_of_a_runner() -> None:
+    if sys.version_info < (3, 11):
+        pytest.skip("asyncio.Runner is new in 3.11")
     log = Log()
 
     async def main() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import greenbridge
-from greenbridge import GreenExit, GreenThread, getcurrent, sleep, spawn, spawn_later
+from greenbridge import GreenThread, getcurrent, sleep, spawn, spawn_later
 from greenbridge.testing import assert_switches, statistics
 
 from .green import LONG, SHORT, in_green, run_green
@@ -260,221 +260,6 @@ def test_a_thread_cannot_join_itself() -> None:
     spawn(main).get()
 
 
-# -- kill --------------------------------------------------------------------------------------
-
-
-@in_green
-def test_a_thread_that_is_killed_before_it_starts_never_starts() -> None:
-    started: list[int] = []
-    thread = spawn(started.append, 1)
-    thread.kill()
-    assert thread.ready()
-    assert thread.successful()
-    assert isinstance(thread.value, GreenExit)
-    assert started == []
-
-
-@in_green
-def test_kill_raises_at_the_wait_and_runs_finally() -> None:
-    log: list[str] = []
-
-    def body() -> None:
-        try:
-            sleep(LONG)
-        except GreenExit:
-            log.append("exit")
-            raise
-        finally:
-            sleep(SHORT)  # a finally block may wait, and kill() waits for it
-            log.append("finally")
-
-    thread = spawn(body)
-    sleep(0)
-    thread.kill()
-    assert log == ["exit", "finally"]
-    assert thread.exception is None
-    assert isinstance(thread.get(), GreenExit)
-
-
-@in_green
-def test_kill_without_blocking_and_with_a_timeout() -> None:
-    def stubborn() -> None:
-        try:
-            sleep(LONG)
-        finally:
-            sleep(SHORT)
-
-    thread = spawn(stubborn)
-    sleep(0)
-    with assert_switches(exactly=0):
-        thread.kill(block=False)
-    assert not thread.ready()
-    sleep(0)
-    thread.join(0)
-    assert not thread.ready()  # its finally block waits
-    thread.join()
-    other = spawn(stubborn)
-    sleep(0)
-    other.kill(timeout=0)
-    assert not other.ready()
-    other.join()
-
-
-@in_green
-def test_kill_with_an_exception_of_ones_own() -> None:
-    for exception in (Boom, Boom("instance")):
-        thread = spawn(sleep, LONG)
-        sleep(0)
-        thread.kill(exception)
-        assert isinstance(thread.exception, Boom)
-
-
-@in_green
-def test_a_thread_that_was_woken_is_killed_at_its_next_wait() -> None:
-    log: list[str] = []
-
-    def body() -> None:
-        sleep(0)
-        log.append("woken")
-        try:
-            sleep(LONG)
-        finally:
-            log.append("killed")
-
-    thread = spawn(body)
-    sleep(0)  # now it is in the ready queue again
-    thread.kill()
-    assert log == ["woken", "killed"]
-
-
-@in_green
-def test_a_thread_that_only_yields_can_be_killed() -> None:
-    def body() -> None:
-        while True:
-            sleep(0)
-
-    thread = spawn(body)
-    sleep(0)
-    sleep(0)
-    thread.kill()
-    assert thread.ready()
-
-
-@in_green
-def test_a_thread_that_kills_itself_ends_at_once() -> None:
-    def body() -> None:
-        me: Any = getcurrent()
-        me.kill()
-        raise AssertionError("still alive")
-
-    assert isinstance(spawn(body).get(), GreenExit)
-
-
-@in_green
-def test_a_kill_that_is_caught_is_over() -> None:
-    def body() -> str:
-        try:
-            sleep(LONG)
-        except GreenExit:
-            sleep(0)
-        return "survived"
-
-    thread = spawn(body)
-    sleep(0)
-    thread.kill()
-    assert thread.get() == "survived"
-
-
-@in_green
-def test_two_kills_are_both_delivered() -> None:
-    log: list[str] = []
-
-    def body() -> None:
-        sleep(0)
-        for _ in range(2):
-            try:
-                sleep(LONG)
-            except Boom as exc:
-                log.append(str(exc))
-
-    thread = spawn(body)
-    sleep(0)
-    thread.kill(Boom("1"), block=False)
-    thread.kill(Boom("2"), block=False)
-    thread.join()
-    assert log == ["1", "2"]
-
-
-@in_green
-def test_killing_a_finished_thread_does_nothing() -> None:
-    thread = spawn(str)
-    thread.join()
-    thread.kill()
-    assert thread.value == ""
-
-
-# -- links -------------------------------------------------------------------------------------
-
-
-@in_green
-def test_link_calls_back_in_a_green_thread_of_its_own() -> None:
-    seen: list[Any] = []
-
-    def callback(thread: GreenThread) -> None:
-        sleep(0)
-        seen.append((thread, getcurrent()))
-
-    thread = spawn(sleep, 0)
-    thread.link(callback)
-    thread.join()
-    assert seen == []
-    sleep(SHORT)
-    ((linked, current),) = seen
-    assert linked is thread
-    assert isinstance(current, GreenThread)
-    assert current is not thread
-
-    thread.link(callback)  # finished already
-    sleep(SHORT)
-    assert len(seen) == 2
-
-
-@in_green
-def test_unlink() -> None:
-    seen: list[Any] = []
-    thread = spawn(sleep, 0)
-    thread.link(seen.append)
-    thread.unlink(seen.append)
-    thread.unlink(seen.append)
-    thread.join()
-    sleep(SHORT)
-    assert seen == []
-
-
-# -- spawn_later -------------------------------------------------------------------------------
-
-
-@in_green
-def test_spawn_later_starts_when_its_time_has_come() -> None:
-    order: list[str] = []
-    later = spawn_later(2 * SHORT, order.append, "later")
-    sooner = spawn_later(SHORT, order.append, "sooner")
-    spawn(order.append, "now")
-    later.join()
-    assert order == ["now", "sooner", "later"]
-    assert sooner.ready()
-
-
-@in_green
-def test_spawn_later_that_is_killed_ends_at_once_and_never_starts() -> None:
-    started: list[int] = []
-    thread = spawn_later(LONG, started.append, 1)
-    thread.kill(timeout=LONG / 3)
-    assert thread.ready()
-    assert started == []
-    assert statistics()["threads"] == 0
-
-
 # -- awaiting ----------------------------------------------------------------------------------
 
 
@@ -520,10 +305,12 @@ async def test_a_cancelled_awaiter_leaves_the_thread_running() -> None:
 
 @in_green
 def test_what_cannot_be_called_is_refused_at_once() -> None:
-    for start in (spawn, lambda fn: spawn_later(0, fn)):
-        for thing in (None, 1, "print"):
-            with pytest.raises(TypeError, match="needs a function"):
-                start(thing)  # type: ignore[no-untyped-call]
+    things: list[Any] = [None, 1, "print"]
+    for thing in things:
+        with pytest.raises(TypeError, match="needs a function"):
+            spawn(thing)
+        with pytest.raises(TypeError, match="needs a function"):
+            spawn_later(0, thing)
     with pytest.raises(TypeError, match="coroutine"):
         spawn(asyncio.sleep(0))  # type: ignore[arg-type]
     assert statistics()["threads"] == 0
@@ -533,16 +320,17 @@ def test_what_cannot_be_called_is_refused_at_once() -> None:
 def test_bad_timeouts_and_exceptions_change_nothing() -> None:
     thread = spawn(sleep, LONG)
     sleep(0)
-    for bad in (-1, float("nan")):
-        for call in (
-            lambda: thread.join(bad),
-            lambda: thread.get(timeout=bad),
-            lambda: thread.kill(timeout=bad),
-            lambda: sleep(bad),
-            lambda: spawn_later(bad, print),
-        ):
+    calls: list[Callable[[float], Any]] = [
+        thread.join,
+        lambda bad: thread.get(timeout=bad),
+        lambda bad: thread.kill(timeout=bad),
+        sleep,
+        lambda bad: spawn_later(bad, print),
+    ]
+    for call in calls:
+        for bad in (-1, float("nan")):
             with pytest.raises(greenbridge.BadTimeoutError):
-                call()
+                call(bad)
     for no_exception in (None, "GreenExit", int):
         with pytest.raises(TypeError):
             thread.kill(no_exception)  # type: ignore[arg-type]

@@ -95,10 +95,9 @@ def test_sleep_outside_green_code_is_the_original() -> None:
 @in_thread_and_task
 def test_a_timeout_raises_itself_where_the_code_waits() -> None:
     timeout = Timeout(SHORT)
-    with pytest.raises(Timeout) as caught:
-        with timeout:
-            assert timeout.pending
-            sleep(LONG)
+    with pytest.raises(Timeout) as caught, timeout:
+        assert timeout.pending
+        sleep(LONG)
     assert caught.value is timeout
     assert not timeout.pending
     assert str(timeout) == "0.01 seconds"
@@ -115,9 +114,8 @@ def test_a_timeout_cuts_await_and_cancels_what_is_awaited() -> None:
         finally:
             log.append("finally")
 
-    with pytest.raises(Timeout):
-        with Timeout(SHORT):
-            await_(awaited())
+    with pytest.raises(Timeout), Timeout(SHORT):
+        await_(awaited())
     assert log == ["finally"]
     await_(asyncio.sleep(0))  # no cancellation is left behind
     sleep(0)
@@ -127,13 +125,11 @@ def test_a_timeout_cuts_await_and_cancels_what_is_awaited() -> None:
 def test_the_exception_argument() -> None:
     with Timeout(SHORT, False):
         sleep(LONG)
-    with pytest.raises(Boom):
-        with Timeout(SHORT, Boom):
-            sleep(LONG)
+    with pytest.raises(Boom), Timeout(SHORT, Boom):
+        sleep(LONG)
     error = Boom()
-    with pytest.raises(Boom) as caught:
-        with Timeout(SHORT, error):
-            sleep(LONG)
+    with pytest.raises(Boom) as caught, Timeout(SHORT, error):
+        sleep(LONG)
     assert caught.value is error
 
 
@@ -156,9 +152,8 @@ def test_a_timeout_that_fires_after_the_wait_is_taken_back() -> None:
 
 @in_thread_and_task
 def test_timeouts_nest() -> None:
-    with pytest.raises(Timeout) as caught:
-        with Timeout(SHORT) as outer, Timeout(LONG):
-            sleep(LONG)
+    with pytest.raises(Timeout) as caught, Timeout(SHORT) as outer, Timeout(LONG):
+        sleep(LONG)
     assert caught.value is outer
     with Timeout(LONG):
         with Timeout(SHORT, False):
@@ -267,10 +262,11 @@ def test_bad_timeouts_are_refused() -> None:
         for make in (Timeout, fail_after, move_on_after):
             with pytest.raises(BadTimeoutError):
                 make(bad)
-    for bad in ("1", [1]):
+    no_numbers: list[Any] = ["1", [1]]
+    for thing in no_numbers:
         for make in (Timeout, fail_after, move_on_after):
             with pytest.raises((BadTimeoutError, TypeError)):
-                make(bad)  # type: ignore[arg-type]
+                make(thing)
     assert len(get_hub().timers) == 0
 
 
@@ -299,9 +295,8 @@ def test_move_on_after_leaves_the_block() -> None:
 
 @in_thread_and_task
 def test_fail_after_raises_timeout_error() -> None:
-    with pytest.raises(TimeoutError):
-        with fail_after(SHORT):
-            await_(asyncio.sleep(LONG))
+    with pytest.raises(TimeoutError), fail_after(SHORT):
+        await_(asyncio.sleep(LONG))
     with fail_after(LONG):
         sleep(0)
 
@@ -355,9 +350,8 @@ def test_a_shielded_scope_keeps_the_outer_one_out() -> None:
 
 @in_thread_and_task
 def test_a_timeout_passes_through_a_scope() -> None:
-    with pytest.raises(Timeout):
-        with Timeout(SHORT), move_on_after(LONG) as scope:
-            sleep(LONG)
+    with pytest.raises(Timeout), Timeout(SHORT), move_on_after(LONG) as scope:
+        sleep(LONG)
     assert not scope.cancelled_caught
     sleep(0)
     await_(asyncio.sleep(0))

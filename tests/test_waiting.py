@@ -14,6 +14,7 @@ import pytest
 
 import greenbridge
 from greenbridge import _waiting, await_, sleep, spawn
+from greenbridge._hub import get_hub
 from greenbridge._waiting import check_timeout, parkable, wait_any, wait_readable, wait_writable
 from greenbridge.testing import assert_switches, statistics
 
@@ -82,7 +83,7 @@ def test_bad_descriptors_are_ebadf(pair: object) -> None:
                 wait(fd, SHORT)
             assert caught.value.errno == errno.EBADF
     if parkable():
-        assert 10_000 not in greenbridge._hub.get_hub().fds  # type: ignore[attr-defined]
+        assert 10_000 not in get_hub().fds
 
 
 @in_green
@@ -177,9 +178,11 @@ def test_no_switch_turns_every_wait_into_an_error(
 
     def body() -> None:
         for wait in waits:
-            with pytest.raises(greenbridge.SwitchForbiddenError, match="atomic"):  # noqa: PT012
-                with greenbridge.no_switch("atomic"):
-                    wait()
+            with (
+                pytest.raises(greenbridge.SwitchForbiddenError, match="atomic"),
+                greenbridge.no_switch("atomic"),
+            ):
+                wait()
             before = time.monotonic()
             sleep(SHORT)  # and nothing of the refused wait is left
             assert time.monotonic() - before >= SHORT
@@ -207,11 +210,13 @@ async def test_no_switch_binds_only_the_code_in_it() -> None:
 
 @in_green
 def test_no_switch_nests() -> None:
-    with pytest.raises(greenbridge.SwitchForbiddenError, match="outer"):  # noqa: PT012
-        with greenbridge.no_switch("outer"):
-            with greenbridge.no_switch("inner"):
-                pass
-            sleep(0)
+    with (
+        pytest.raises(greenbridge.SwitchForbiddenError, match="outer"),
+        greenbridge.no_switch("outer"),
+    ):
+        with greenbridge.no_switch("inner"):
+            pass
+        sleep(0)
     sleep(0)
 
 
