@@ -44,6 +44,17 @@ from ._runner import uninstall as uninstall
 from ._spawn import current_green as getcurrent
 from ._spawn import spawn as spawn
 from ._spawn import spawn_later as spawn_later
+from ._sync import Barrier as Barrier
+from ._sync import BoundedSemaphore as BoundedSemaphore
+from ._sync import Condition as Condition
+from ._sync import Event as Event
+from ._sync import LifoQueue as LifoQueue
+from ._sync import Lock as Lock
+from ._sync import PriorityQueue as PriorityQueue
+from ._sync import Queue as Queue
+from ._sync import RLock as RLock
+from ._sync import Semaphore as Semaphore
+from ._sync import SimpleQueue as SimpleQueue
 from ._taskgroup import TaskGroup as TaskGroup
 from ._threads import GreenThread as GreenThread
 from ._timeouts import CancelScope as CancelScope
@@ -57,19 +68,30 @@ from ._waiting import sleep as sleep
 __all__ = (
     "Applied",
     "BadTimeoutError",
+    "Barrier",
     "BlockingSwitchError",
+    "BoundedSemaphore",
     "CancelScope",
     "ClosedHubError",
+    "Condition",
+    "Event",
     "GreenExit",
     "GreenThread",
     "GreenbridgeError",
     "Group",
     "HubConflictError",
+    "LifoQueue",
+    "Lock",
     "LoopMismatchError",
     "NoPortalError",
     "NotAwaitableError",
     "PatchConflictError",
     "Pool",
+    "PriorityQueue",
+    "Queue",
+    "RLock",
+    "Semaphore",
+    "SimpleQueue",
     "SwitchForbiddenError",
     "TaskGroup",
     "Timeout",

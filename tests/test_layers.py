@@ -20,6 +20,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "_await",
             "_carriers",
             "_hub",
+            "_interrupts",
             "_loops",
             "_owners",
             "_portal",

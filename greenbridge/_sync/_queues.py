@@ -1,0 +1,302 @@
+"""Queue, LifoQueue and PriorityQueue.
+
+Theory of operation
+-------------------
+A queue's own state is changed under its ``mutex``, by the methods that subclasses may replace
+(``_put``, ``_get``, ``_qsize``), as in the stdlib. Two things differ. Whoever waits is handed a
+*reservation*, oldest first: nobody else takes the item (or the place) that is meant for it, and if
+it is killed the reservation goes to the next one, while the item has never left its place in
+the queue. And ``put`` never waits for the mutex where that could not end: a finalizer or signal
+handler that interrupts its own thread inside ``get`` leaves the item in the *inbox*, and whoever
+holds the mutex puts it in when done.
+"""
+
+from __future__ import annotations
+
+import queue as _stdlib
+from queue import Empty, Full
+from typing import Any, Final, TypeVar
+
+from .._originals import monotonic
+from .._timers import NEVER
+from ._conditions import Condition
+from ._guarded import Guarded
+from ._mutex import Mutex, Side
+from ._tickets import (
+    CoroutineTicket,
+    new_ticket,
+)
+
+T = TypeVar("T")
+
+ShutDown: Final[type[Exception]] = getattr(_stdlib, "ShutDown", _stdlib.Empty)
+
+
+class Queue(Guarded, _stdlib.Queue[T]):
+    """``queue.Queue`` for green threads, green tasks, coroutines and native threads at once.
+
+    Whoever has waited longest is served first. What does not block (``put`` without a limit, the
+    ``_nowait`` forms) never lets others run and may be called anywhere: in finalizers, signal
+    handlers and loop callbacks. A coroutine writes ``await queue.get_async()``, ``put_async`` and
+    ``join_async``. Subclasses may replace ``_init``, ``_put``, ``_get`` and ``_qsize``.
+
+    Args:
+        maxsize: how many items there may be; zero or less is no limit.
+    """
+
+    __module__ = "greenbridge"
+
+    mutex: Any
+
+    def __init__(self, maxsize: int = 0) -> None:
+        self.maxsize = maxsize
+        self._init(maxsize)
+        self.mutex = Mutex(self)
+        self._held = self.mutex._held
+        self._getters: list[Any] = []
+        self._putters: list[Any] = []
+        # The tickets of those who were handed an item or a place and have not come for it.
+        self._items_reserved: list[Any] = []
+        self._places_reserved: list[Any] = []
+        self.not_empty: Condition = Side(self.mutex, self._getters, self._items_reserved)
+        self.not_full: Condition = Side(self.mutex, self._putters, self._places_reserved)
+        self.all_tasks_done: Condition = Condition(self.mutex)
+        self.unfinished_tasks = 0
+        self.is_shutdown = False
+
+    # -- put -------------------------------------------------------------------------------
+
+    def put(self, item: T, block: bool = True, timeout: float | None = None) -> None:
+        """Put *item* in, and wake whoever has waited longest for one.
+
+        Args:
+            block: wait for a place, if the queue has a limit and is full.
+            timeout: for how long, in seconds; None waits without limit.
+
+        Raises:
+            Full: if there is no place, at once or in time.
+            ShutDown: if the queue is shut down (3.13).
+            ValueError: if *timeout* is negative.
+            BlockingSwitchError: in a bare loop callback, if the wait could never end.
+
+        On cancellation the item is not put in.
+        """
+        waits = block and self.maxsize > 0
+        if waits:
+            self._must_enter()
+        elif not self._enter(False):
+            if self.is_shutdown:
+                raise ShutDown
+            if 0 < self.maxsize <= self._qsize() + len(self.mutex.inbox):
+                raise Full
+            self.mutex.inbox.append((item,))
+            self._look_at_inbox()
+            return
+        try:
+            if self.is_shutdown:
+                raise ShutDown
+            if waits and timeout is not None and timeout < 0:
+                raise ValueError("'timeout' must be a non-negative number")
+            if self._has_place():
+                self._accept(item)
+                return
+            if not block or timeout == 0:
+                raise Full
+            until = NEVER if timeout is None else monotonic() + timeout
+            ticket = new_ticket(until, self)
+            self._putters.append(ticket)
+        finally:
+            self._exit()
+        line, reserved = self._putters, self._places_reserved
+        while True:
+            in_time = self._wait(line, reserved, ticket)
+            self._come_back(line, reserved, ticket)
+            try:
+                if self._put_reserved(item):
+                    return
+                if not in_time:
+                    raise Full
+                ticket = new_ticket(until, self)
+                line.insert(0, ticket)
+            finally:
+                self._go(line)
+
+    def _put_reserved(self, item: T) -> bool:
+        if self.is_shutdown:
+            raise ShutDown
+        if not self._has_place():
+            return False
+        self._accept(item)
+        return True
+
+    async def put_async(self, item: T, timeout: float | None = None) -> None:
+        """:meth:`put` in a coroutine."""
+        async with self.mutex:
+            if self.is_shutdown:
+                raise ShutDown
+            if self.maxsize > 0 and timeout is not None and timeout < 0:
+                raise ValueError("'timeout' must be a non-negative number")
+            if self._has_place():
+                self._accept(item)
+                return
+            until = NEVER if timeout is None else monotonic() + timeout
+            ticket = CoroutineTicket()
+            self._putters.append(ticket)
+        line, reserved = self._putters, self._places_reserved
+        while True:
+            in_time = await self._wait_async(line, reserved, ticket, until)
+            self._come_back(line, reserved, ticket)
+            try:
+                if self._put_reserved(item):
+                    return
+                if not in_time:
+                    raise Full
+                ticket = CoroutineTicket()
+                line.insert(0, ticket)
+            finally:
+                self._go(line)
+
+    # -- get -------------------------------------------------------------------------------
+
+    def get(self, block: bool = True, timeout: float | None = None) -> T:
+        """Take the next item out.
+
+        Args:
+            block: wait for an item if there is none.
+            timeout: for how long, in seconds; None waits without limit.
+
+        Raises:
+            Empty: if there is none, at once or in time.
+            ShutDown: if the queue is shut down and empty (3.13).
+            ValueError: if *timeout* is negative.
+            BlockingSwitchError: in a bare loop callback, if the wait could never end.
+
+        On cancellation no item is taken: whoever waits next gets it.
+        """
+        if block:
+            self._must_enter()
+        elif not self._enter(False):
+            raise Empty
+        try:
+            if self._available():
+                if block and timeout is not None and timeout < 0:
+                    raise ValueError("'timeout' must be a non-negative number")
+                return self._take()  # type: ignore[no-any-return]
+            self._refuse_get()
+            if not block:
+                raise Empty
+            if timeout is not None and timeout <= 0:
+                if timeout < 0:
+                    raise ValueError("'timeout' must be a non-negative number")
+                raise Empty
+            until = NEVER if timeout is None else monotonic() + timeout
+            ticket = new_ticket(until, self)
+            self._getters.append(ticket)
+        finally:
+            self._exit()
+        line, reserved = self._getters, self._items_reserved
+        while True:
+            in_time = self._wait(line, reserved, ticket)
+            self._come_back(line, reserved, ticket)
+            try:
+                if self._available():
+                    return self._take()  # type: ignore[no-any-return]
+                self._refuse_get()
+                if not in_time:
+                    raise Empty
+                ticket = new_ticket(until, self)
+                line.insert(0, ticket)
+            finally:
+                self._go(line)
+
+    async def get_async(self, timeout: float | None = None) -> T:
+        """:meth:`get` in a coroutine."""
+        async with self.mutex:
+            if self._available():
+                return self._take()  # type: ignore[no-any-return]
+            self._refuse_get()
+            if timeout is not None and timeout < 0:
+                raise ValueError("'timeout' must be a non-negative number")
+            until = NEVER if timeout is None else monotonic() + timeout
+            ticket = CoroutineTicket()
+            self._getters.append(ticket)
+        line, reserved = self._getters, self._items_reserved
+        while True:
+            in_time = await self._wait_async(line, reserved, ticket, until)
+            self._come_back(line, reserved, ticket)
+            try:
+                if self._available():
+                    return self._take()  # type: ignore[no-any-return]
+                self._refuse_get()
+                if not in_time:
+                    raise Empty
+                ticket = CoroutineTicket()
+                line.insert(0, ticket)
+            finally:
+                self._go(line)
+
+    def _refuse_get(self) -> None:
+        if self.is_shutdown and not self._qsize():
+            raise ShutDown
+
+    # -- the rest --------------------------------------------------------------------------
+
+    def qsize(self) -> int:
+        """How many items there are now."""
+        return self._qsize()
+
+    def empty(self) -> bool:
+        """Whether there is no item now."""
+        return not self._qsize()
+
+    def full(self) -> bool:
+        """Whether there are as many items as there may be now."""
+        return 0 < self.maxsize <= self._qsize()
+
+    def join(self) -> None:
+        """Wait until :meth:`task_done` was called for every item that was put in.
+
+        On cancellation the wait ends, and nothing else is changed.
+        """
+        super().join()
+
+    async def join_async(self) -> None:
+        """:meth:`join` in a coroutine."""
+        async with self.all_tasks_done as _:
+            while self.unfinished_tasks:
+                await self.all_tasks_done.wait_async()
+
+    if hasattr(_stdlib.Queue, "shutdown"):
+
+        def shutdown(self, immediate: bool = False) -> None:
+            """Let ``put`` raise ShutDown from now on, and ``get`` once the queue is empty.
+
+            With *immediate* the items are dropped, each counted as done. Everybody who waits is
+            woken. Never waits for anything but the mutex.
+            """
+            super().shutdown(immediate)  # type: ignore[misc]  # where there is one
+
+
+class LifoQueue(Queue[T], _stdlib.LifoQueue[T]):
+    """A :class:`Queue` that gives the item that was put in last."""
+
+    __module__ = "greenbridge"
+
+    _init = _stdlib.LifoQueue._init
+    _qsize = _stdlib.LifoQueue._qsize
+    _put = _stdlib.LifoQueue._put
+    _get = _stdlib.LifoQueue._get
+
+
+class PriorityQueue(Queue[T], _stdlib.PriorityQueue[Any]):
+    """A :class:`Queue` that gives the smallest item."""
+
+    __module__ = "greenbridge"
+
+    _init = _stdlib.PriorityQueue._init
+    _qsize = _stdlib.PriorityQueue._qsize
+    _put = _stdlib.PriorityQueue._put
+    _get = _stdlib.PriorityQueue._get
+
+
+__all__ = ("LifoQueue", "PriorityQueue", "Queue")
