@@ -25,6 +25,7 @@ from greenlet import getcurrent, greenlet
 from ._carriers import Carrier
 from ._errors import GreenExit
 from ._hub import HUBS, Hub, _local, on_attach, on_self_start, start_hub
+from ._interrupts import restore
 from ._loops import new_raw_loop
 from ._originals import get_ident
 from ._portal import Stepper, demote, make_waiter
@@ -234,6 +235,7 @@ def shutdown(hub: Hub) -> None:
         hub.closed = False
         end(hub)
         hub.loop.close()
+        restore(hub)
     if isinstance(late, (KeyboardInterrupt, SystemExit)):  # it came when nothing waited any more
         raise late
 

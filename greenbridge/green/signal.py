@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from .. import _originals
 from .._hub import _local
+from .._interrupts import CtrlC
 from .._portal import current_owner
 from .._threads import GreenThread
 
@@ -82,4 +83,5 @@ def getsignal(signalnum: int) -> _Handler:
 
 
 def _shown(handler: Any) -> _Handler:
-    return handler.handler if type(handler) is _Guard else handler
+    shown: _Handler = handler.handler if type(handler) in (_Guard, CtrlC) else handler
+    return shown
