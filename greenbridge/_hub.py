@@ -49,7 +49,7 @@ from ._loops import new_raw_loop
 from ._originals import get_ident, monotonic, thread_local
 from ._owners import Root
 from ._threadstate import NESTED, get_running_loop, set_running_loop
-from ._timers import Timers
+from ._timers import NEVER, Timers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 # A round is cut short after this many seconds: each green thread may compute for a millisecond,
 # and everything else waits meanwhile (timers, the application's own tasks). A guess.
 _ROUND_MAX_S: Final = 0.004
-# How many green threads run between two looks at the clock.
+# Green threads between two looks at the clock, at most. Where they compute for long, it is one.
 _ROUND_STEP: Final = 16
 
 
@@ -103,6 +103,7 @@ class Hub:
         "root",
         "scheduled",
         "stalls",
+        "step",
         "switches",
         "threads",
         "timers",
@@ -115,6 +116,7 @@ class Hub:
         self.ready: deque[Any] = deque()  # greenlets, and GreenThreads that have not begun
         self.scheduled = False
         self.budget = 0
+        self.step = _ROUND_STEP
         self.timers = Timers(loop)
         self.fds: dict[int, Fd] = {}
         self.carriers: list[Any] = []  # idle ones
@@ -188,11 +190,8 @@ class Hub:
         self.switches += 1
         if NESTED and getcurrent() in NESTED:
             self._park_nested()
-        elif self.budget and self.ready[0]:  # see switch_out
-            self.budget -= 1
-            self.ready.popleft().switch()
         else:
-            self.greenlet.switch()
+            self.switch_out()
 
     def way_out(self) -> Callable[[], object]:
         """What to call to :meth:`park`: without a Python frame more, where that can be.
@@ -255,15 +254,19 @@ class Hub:
         self.greenlet = getcurrent()
         ready = self.ready
         left = len(ready)
-        until = 0.0 if left <= _ROUND_STEP else monotonic() + _ROUND_MAX_S
+        until = monotonic() + _ROUND_MAX_S if left > 1 else NEVER
         set_running_loop(None)
         try:
             while left:
-                self.budget = min(left, _ROUND_STEP)
+                self.budget = min(left, self.step)
                 left -= self.budget
                 self._run_ready(ready)
-                if left and monotonic() > until:
+                if until == NEVER:
                     break
+                if monotonic() > until:
+                    self.step = max(1, self.step // 2)  # look sooner, the next time
+                    break
+                self.step = min(_ROUND_STEP, self.step * 2)
         finally:
             self.budget = 0
             set_running_loop(self.loop)
