@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .worlds import World
 
 SHORT = 0.05  # seconds
+MUCH = 20_000_000  # bytes, more than the buffers of a TCP connection take
 CA = trustme.CA()
 CERTIFICATE = CA.issue_cert("localhost", "127.0.0.1")
 
@@ -50,8 +51,13 @@ class Tls:
         return context
 
     def plain(self) -> tuple[Any, Any]:
-        """Two connected sockets, with a timeout that ends a test that hangs."""
-        a, b = self.module.socketpair()
+        """Two connected sockets, with a timeout that ends a test that hangs.
+
+        TCP: on a Unix socket OpenSSL 3.5 meets EPIPE where TCP gives it the end of the stream.
+        """
+        with self.module.create_server(("127.0.0.1", 0)) as listener:
+            a = self.module.create_connection(listener.getsockname())
+            b, _ = listener.accept()
         a.settimeout(LONG)
         b.settimeout(LONG)
         return a, b
@@ -285,7 +291,7 @@ def _messages(world: World, tls: Tls) -> list[tuple[str, str]]:
     server.close()
     client, server = tls.pair()
     client.settimeout(SHORT)
-    messages.append(error_of(client.sendall, bytes(10_000_000)))
+    messages.append(error_of(client.sendall, bytes(MUCH)))
     client.close()
     server.close()
     for wrap in (lambda s: tls.client.wrap_socket(s, server_hostname="localhost"), tls.serve):
@@ -334,7 +340,7 @@ def test_without_blocking(world: World, tls: Tls) -> None:
             assert not client.getblocking()
             with pytest.raises(ssl.SSLWantReadError):
                 client.recv(1)
-            assert error_of(client.sendall, bytes(10_000_000))[0] == "SSLWantWriteError"
+            assert error_of(client.sendall, bytes(MUCH))[0] == "SSLWantWriteError"
             with pytest.raises(ValueError, match="non-blocking"):
                 client.sendfile(io.BytesIO(b"x"))
 
@@ -483,7 +489,10 @@ def test_a_waiting_reader_is_told_of_shutdown_and_close(green_tls: Any) -> None:
         reading = greenbridge.spawn(client.recv, 1)
         greenbridge.sleep(0.01)
         client.shutdown(stdlib_socket.SHUT_RDWR)
-        assert reading.get(timeout=LONG) == b""
+        try:
+            assert reading.get(timeout=LONG) == b""
+        except ConnectionError:  # what newer versions of OpenSSL make of it
+            pass
         client.close()
         server.close()
         client, server = tls.pair()
@@ -520,13 +529,13 @@ def test_a_writer_that_waits_for_its_turn_can_be_killed(green_tls: Any) -> None:
     def body(tls: Tls) -> None:
         client, server = tls.pair()
         with client, server:
-            first = greenbridge.spawn(client.sendall, b"a" * 3_000_000)
+            first = greenbridge.spawn(client.sendall, b"a" * MUCH)
             greenbridge.sleep(0.01)
             second = greenbridge.spawn(client.sendall, b"b" * 10)
             third = greenbridge.spawn(client.sendall, b"c" * 10)
             greenbridge.sleep(0.01)
             second.kill()
-            assert receive(server, 3_000_010) == b"a" * 3_000_000 + b"c" * 10
+            assert receive(server, MUCH + 10) == b"a" * MUCH + b"c" * 10
             first.get(timeout=LONG)
             third.get(timeout=LONG)
 

@@ -7,6 +7,7 @@ is nothing to park (``_waiting.parkable``) the original does all of it.
 from __future__ import annotations
 
 import errno
+import sys
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from .._originals import select_epoll, select_poll, select_select
@@ -26,6 +27,7 @@ __all__ = ("epoll", "poll", "select")
 # The original's largest timeouts; whatever is above goes to the original, which raises.
 _MAX_S = 9_223_372_035.0  # 2**63 - 1 nanoseconds
 _MAX_MS = 2**31 - 1
+_POLL_MAX_MS = _MAX_S * 1000 if sys.version_info >= (3, 15) else _MAX_MS  # ppoll(2) since then
 
 
 class _HasFileno(Protocol):
@@ -148,7 +150,7 @@ class _Poll:
             raise RuntimeError("concurrent poll() invocation")
         self._busy = True
         try:
-            if value == 0 or not abs(value) <= _MAX_MS:  # no wait, or an error
+            if value == 0 or not abs(value) <= _POLL_MAX_MS:  # no wait, or an error
                 return self._original.poll(timeout)  # type: ignore[no-any-return]
             if not parkable():
                 return stalling("poll", self._original.poll, timeout)  # type: ignore[no-any-return]
