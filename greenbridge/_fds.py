@@ -31,6 +31,10 @@ from ._owners import PENDING, WOKEN, Waiter
 # How long closing_fd waits for a hub in another OS thread to let go of a descriptor. It answers
 # within one iteration of its loop; only a loop that is blocked takes longer (a guess).
 _FOREIGN_CLOSE_S: Final = 1.0
+# Events that nobody waits for, before the descriptor is taken out. While green threads are ready,
+# the one that was woken for it may be among them, not have run yet, and soon wait again. About as
+# many cost what taking it out and in again costs.
+_IDLE_EVENTS: Final = 50
 
 #: Descriptors that are watched through an epoll object -> the descriptors of those objects.
 #: Whoever waits for the epoll object is told as well when what it watches is closed.
@@ -44,6 +48,7 @@ class Fd:
         "closed",
         "fd",
         "hub",
+        "idle_events",
         "read_armed",
         "readers",
         "stale_read",
@@ -63,6 +68,7 @@ class Fd:
         # have woken runs. It would wake the next in the queue for nothing, or disarm.
         self.stale_read = False
         self.stale_write = False
+        self.idle_events = 0  # since somebody was woken last
         self.closed = False
 
     def arm_read(self) -> bool:
@@ -99,6 +105,10 @@ class Fd:
             os.set_blocking(fd, True)
         return True
 
+    def _may_be_wanted(self) -> bool:
+        self.idle_events += 1
+        return self.idle_events <= _IDLE_EVENTS and bool(self.hub.ready)
+
     def _on_readable(self) -> None:
         if self.stale_read:
             self.stale_read = False
@@ -113,6 +123,7 @@ class Fd:
                     self.stale_read = self.hub.direct
                     return
                 waiter.state = WOKEN
+                self.idle_events = 0
                 hub = self.hub
                 if hub.direct:
                     hub.enter(waiter.greenlet)
@@ -125,6 +136,8 @@ class Fd:
                 if not hub.scheduled:
                     hub.schedule_drain()
                 return
+        if self._may_be_wanted():
+            return
         self.read_armed = False
         self.hub.loop.remove_reader(self.fd)
         if not self.write_armed:
@@ -144,11 +157,14 @@ class Fd:
                     self.stale_write = self.hub.direct
                     return
                 waiter.state = WOKEN
+                self.idle_events = 0
                 if self.hub.direct:
                     self.hub.enter(waiter.greenlet)
                 else:  # as for reading
                     self.hub.schedule(waiter.greenlet)
                 return
+        if self._may_be_wanted():
+            return
         self.write_armed = False
         self.hub.loop.remove_writer(self.fd)
         if not self.read_armed:
