@@ -17,13 +17,12 @@ import queue as _stdlib
 from queue import Empty, Full
 from typing import Any, Final, TypeVar
 
-from .._originals import monotonic
-from .._timers import NEVER
 from ._conditions import Condition
 from ._guarded import Guarded
 from ._mutex import Mutex, Side
 from ._tickets import (
     CoroutineTicket,
+    deadline_after,
     new_ticket,
 )
 
@@ -102,7 +101,7 @@ class Queue(Guarded, _stdlib.Queue[T]):
                 return
             if not block or timeout == 0:
                 raise Full
-            until = NEVER if timeout is None else monotonic() + timeout
+            until = deadline_after(timeout)
             ticket = new_ticket(until, self)
             self._putters.append(ticket)
         finally:
@@ -139,7 +138,7 @@ class Queue(Guarded, _stdlib.Queue[T]):
             if self._has_place():
                 self._accept(item)
                 return
-            until = NEVER if timeout is None else monotonic() + timeout
+            until = deadline_after(timeout)
             ticket = CoroutineTicket()
             self._putters.append(ticket)
         line, reserved = self._putters, self._places_reserved
@@ -189,7 +188,7 @@ class Queue(Guarded, _stdlib.Queue[T]):
                 if timeout < 0:
                     raise ValueError("'timeout' must be a non-negative number")
                 raise Empty
-            until = NEVER if timeout is None else monotonic() + timeout
+            until = deadline_after(timeout)
             ticket = new_ticket(until, self)
             self._getters.append(ticket)
         finally:
@@ -217,7 +216,7 @@ class Queue(Guarded, _stdlib.Queue[T]):
             self._refuse_get()
             if timeout is not None and timeout < 0:
                 raise ValueError("'timeout' must be a non-negative number")
-            until = NEVER if timeout is None else monotonic() + timeout
+            until = deadline_after(timeout)
             ticket = CoroutineTicket()
             self._getters.append(ticket)
         line, reserved = self._getters, self._items_reserved

@@ -242,7 +242,7 @@ def deadline_after(timeout: float | None) -> float:
     """
     if timeout is None:
         return NEVER
-    if timeout > 0:
+    if not timeout <= 0:  # NaN, too
         check_lock_arguments(True, timeout)
     return monotonic() + timeout
 
