@@ -114,3 +114,9 @@ def fresh_python(tmp_path: Path) -> FreshPython:
         return done
 
     return run
+
+
+@pytest.fixture(autouse=True)
+def _never_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test begins as in a program that has not forked: later its listeners may differ."""
+    monkeypatch.setattr("greenbridge.green._sockio._forked", False)
