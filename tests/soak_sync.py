@@ -356,6 +356,7 @@ def main() -> None:
     sys.stdout.flush()
     state = soak(options.seconds, options.seed, options.loop)
     sys.stdout.write(f"right: {dict(state.done)}, {len(state.put)} items\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
