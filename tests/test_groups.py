@@ -26,6 +26,13 @@ def fail() -> None:
     raise Boom
 
 
+def rounds(count: int, value: int) -> int:
+    """Return *value* after *count* rounds of the hub: in an order that no load can change."""
+    for _ in range(count):
+        sleep(0)
+    return value
+
+
 def after(seconds: float, value: int) -> int:
     sleep(seconds)
     return value
@@ -64,7 +71,7 @@ def test_joinall_raises_the_first_error_if_asked() -> None:
 
 @in_green
 def test_iwait_yields_in_the_order_of_the_ends() -> None:
-    threads = [spawn(after, delay * SHORT, i) for i, delay in enumerate((3, 1, 2))]
+    threads = [spawn(rounds, count, i) for i, count in enumerate((30, 10, 20))]
     assert [thread.get() for thread in iwait(threads)] == [1, 2, 0]
     assert [thread.get() for thread in wait(threads, count=2)] == [0, 1]
     for thread in iwait([spawn(sleep, LONG)], timeout=SHORT):
@@ -163,7 +170,7 @@ def test_map_and_its_kin() -> None:
         assert group.apply(after, (0,), {"value": 5}) == 5
         assert sorted(group.imap_unordered(after, [SHORT, 0], [1, 2])) == [1, 2]
         assert group.map(str, []) == []
-    assert list(Group().imap_unordered(after, [2 * SHORT, 0, SHORT], [1, 2, 3])) == [2, 3, 1]
+    assert list(Group().imap_unordered(rounds, [30, 10, 20], [1, 2, 3])) == [2, 3, 1]
 
 
 @in_green

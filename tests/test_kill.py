@@ -218,7 +218,7 @@ def test_unlink() -> None:
 @in_green
 def test_spawn_later_starts_when_its_time_has_come() -> None:
     order: list[str] = []
-    later = spawn_later(2 * SHORT, order.append, "later")
+    later = spawn_later(20 * SHORT, order.append, "later")
     sooner = spawn_later(SHORT, order.append, "sooner")
     spawn(order.append, "now")
     later.join()
