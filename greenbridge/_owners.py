@@ -50,7 +50,8 @@ class Owner(_Base):
     """
 
     __slots__ = ()
-    hub: Hub
+    # The Hub. Any: the scheduler's insides are no part of the public types, which GreenThread is.
+    hub: Any
     waiter: Any  # the wait that it is parked on, or None
     pending: Any  # the exception to be raised at its next wait, or None
     timer_at: float
@@ -62,7 +63,8 @@ class Owner(_Base):
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
-        return self.hub.loop
+        loop: asyncio.AbstractEventLoop = self.hub.loop
+        return loop
 
     def due(self, now: float) -> float:
         """Called by the hub's timer; see ``_timers``."""

@@ -66,11 +66,18 @@ class GreenThread(ThreadLike):
         "waiter",
     )
 
+    greenlet: Any  # the carrier that it runs in now
+    hub: Any
+    pending: Any
+    stepper: Any
+    task: asyncio.Task[Any] | None
+    timer_at: float
+    waiter: Any
     context: Any  # the contextvars.Context that it runs in; None when it has ended
     spawned: tuple[Any, ...]  # where; see _report.where
     _report: Any  # not set: nobody has looked for an error yet; see Unretrieved
 
-    def __init__(self, hub: Hub, fn: Callable[..., Any], args: Any, kwargs: Any) -> None:
+    def __init__(self, hub: Any, fn: Callable[..., Any], args: Any, kwargs: Any) -> None:
         self.context = contextvars.copy_context()
         self.hub = hub
         self._fn: Any = fn
@@ -86,8 +93,6 @@ class GreenThread(ThreadLike):
         self.stepper = None
         self.task = None
         hub.threads.add(self)
-
-    # -- running ---------------------------------------------------------------------------
 
     def fresh(self) -> bool:
         """Whether it has not begun; a thread that is killed early stands in the queue twice."""
@@ -121,8 +126,6 @@ class GreenThread(ThreadLike):
             # As in asyncio: these are for the program, not for whoever joins.
             hub.schedule(greenlet(partial(_raise, error), hub.greenlet))
         return stepper
-
-    # -- the handle ------------------------------------------------------------------------
 
     def __bool__(self) -> bool:
         """Whether it has begun and not finished."""
@@ -317,8 +320,6 @@ class GreenThread(ThreadLike):
         else:
             state = "finished"
         return f"<{type(self).__name__} {self.name!r} {state}>"
-
-    # -- inside ----------------------------------------------------------------------------
 
     def _result(self) -> Any:
         self._retrieved()

@@ -81,9 +81,9 @@ class Heartbeat:
     """What :func:`heartbeat` measures: how long the loop stood still."""
 
     def __init__(self) -> None:
-        self.beats = 0
-        self.largest_gap = 0.0  # seconds beyond the period
-        self._last = monotonic()
+        self.beats: int = 0
+        self.largest_gap: float = 0.0  # seconds beyond the period
+        self._last: float = monotonic()
 
     def _beat(self, period: float) -> None:
         now = monotonic()

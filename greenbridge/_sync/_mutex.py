@@ -41,7 +41,7 @@ class Mutex(RLock):
     def __init__(self, queue: Queue[Any]) -> None:
         super().__init__()
         self.inbox: list[Any] = []
-        self.queue = weakref.ref(queue)
+        self.queue: weakref.ref[Queue[Any]] = weakref.ref(queue)
 
     def _acquire(self, me: Any, deadline: float, blocking: bool) -> bool:
         if self._try(me) is None:

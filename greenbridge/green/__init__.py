@@ -1,1 +1,1 @@
-"""Cooperative stand-ins for blocking stdlib modules, one module each, with the stdlib's signatures."""
+"""Cooperative stand-ins for blocking stdlib modules, with the stdlib's names and signatures."""
