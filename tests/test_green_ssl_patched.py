@@ -172,19 +172,22 @@ def test_functions_of_the_module_are_green() -> None:
     greenbridge.patch_all()
 
     def main() -> None:
-        with https_server(server) as port, assert_switches(2), authority() as path:
-            pem = get_server_certificate(("localhost", port), ca_certs=path, timeout=20)
-            assert pem == ssl.get_server_certificate(("localhost", port))
-            assert pem.startswith(ssl.PEM_HEADER)
-            if sys.version_info < (3, 12):
-                import socket
+        with https_server(server) as port, authority() as path, assert_switches(4):
+            greenbridge.spawn(use, port, path).get()
 
-                sock = socket.create_connection(("localhost", port))
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore", DeprecationWarning)
-                    wrapped = ssl.wrap_socket(sock)
-                assert isinstance(wrapped, ssl.SSLSocket)
-                wrapped.close()
+    def use(port: int, path: str) -> None:
+        pem = get_server_certificate(("localhost", port), ca_certs=path, timeout=20)
+        assert pem == ssl.get_server_certificate(("localhost", port))
+        assert pem.startswith(ssl.PEM_HEADER)
+        if sys.version_info < (3, 12):
+            import socket
+
+            sock = socket.create_connection(("localhost", port))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                wrapped = ssl.wrap_socket(sock)
+            assert isinstance(wrapped, ssl.SSLSocket)
+            wrapped.close()
 
     greenbridge.run(main)
 

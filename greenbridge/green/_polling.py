@@ -28,10 +28,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._fds import WATCHED
 from .._originals import monotonic, select_epoll
-from .._waiting import closing_fd, wait_any, wait_readable
+from .._waiting import closing_fd, wait_any, wait_readable, wait_writable
+from .socket import socket
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from typing_extensions import Self
 
@@ -50,6 +51,13 @@ _LOOK_AGAIN_S: Final = 0.02
 def deadline_after(timeout: float | None) -> float | None:
     """The absolute deadline *timeout* seconds from now; None is never."""
     return None if timeout is None else monotonic() + timeout
+
+
+def found_readable(files: Iterable[Any]) -> None:
+    """Something waits in *files*: a green socket among them need not wait again to receive."""
+    for file in files:
+        if isinstance(file, socket) and file._gb_drained:
+            file._gb_drained = False
 
 
 def wait_epoll(fd: int, deadline: float | None) -> bool:
@@ -105,6 +113,11 @@ class Watch:
                 return False
         if self._hub_sees:
             self._hub_sees = False
+            if len(self._masks) == 1:
+                ((fd, mask),) = self._masks.items()
+                if mask != IN | OUT:
+                    (wait_readable if mask == IN else wait_writable)(fd, left)
+                    return True
             reads = [fd for fd, mask in self._masks.items() if mask & IN]
             writes = [fd for fd, mask in self._masks.items() if mask & OUT]
             wait_any(reads, writes, left)

@@ -48,11 +48,13 @@ class TlsObject:
     cancelled write the connection can only be closed, as in the stdlib after a timeout.
     """
 
-    __slots__ = ("_original", "_socket", "_turn", "_write_turn")
+    __slots__ = ("_original", "_read", "_socket", "_turn", "_write", "_write_turn")
 
     def __init__(self, sock: SSLSocket, original: Any) -> None:
         self._socket = weakref.ref(sock)
         self._original = original
+        self._read = original.read
+        self._write = original.write
         self._turn = Turn()  # for an attempt
         self._write_turn = Turn()  # for all attempts of one write
 
@@ -77,10 +79,29 @@ class TlsObject:
         self._perform("handshake", self._original.do_handshake)
 
     def read(self, *args: Any) -> Any:
-        return self._perform("read", self._original.read, *args)
+        # The first attempt of _perform, written out: most of them succeed. Whoever calls has
+        # just found this object in its socket, so that is open.
+        turn = self._turn
+        wait = None
+        if turn.lock.acquire(False):
+            try:
+                return self._read(*args)
+            except SSLWantReadError:
+                if self._living_socket()._gb_limit == 0:
+                    raise
+                wait = wait_readable
+            except SSLWantWriteError:
+                if self._living_socket()._gb_limit == 0:
+                    raise
+                wait = wait_writable
+            finally:
+                turn.lock.release()
+                if turn.waiting:
+                    turn.wake_next()
+        return self._perform("read", self._read, *args, wait=wait)
 
     def write(self, data: Any) -> int:
-        return self._one_writer("write", self._original.write, data)
+        return self._one_writer("write", self._write, data)
 
     # Python 3.15, for when the kernel encrypts. Not in the stubs.
     if hasattr(_ssl._SSLSocket, "sendfile"):  # type: ignore[attr-defined]
@@ -92,20 +113,29 @@ class TlsObject:
         return self._perform("shutdown", self._original.shutdown)
 
     def _one_writer(self, what: str, call: Callable[..., int], *args: Any) -> int:
-        sock = self._living_socket()
-        timeout = sock._gb_limit
-        if timeout == 0:
-            return self._perform(what, call, *args)
-        deadline = None if timeout is None else monotonic() + timeout
-        if not self._write_turn.acquire(deadline):
-            raise TimeoutError(f"The {what} operation timed out")
+        writers = self._write_turn
+        deadline = None
+        if not writers.lock.acquire(False):
+            timeout = self._living_socket()._gb_limit
+            if timeout == 0:
+                return self._perform(what, call, *args)
+            deadline = None if timeout is None else monotonic() + timeout
+            if not writers.acquire(deadline):
+                raise TimeoutError(f"The {what} operation timed out")
         try:
             return self._perform(what, call, *args, deadline=deadline)
         finally:
-            self._write_turn.release()
+            writers.lock.release()
+            if writers.waiting:
+                writers.wake_next()
 
     def _perform(
-        self, what: str, call: Callable[..., T], *args: Any, deadline: float | None = None
+        self,
+        what: str,
+        call: Callable[..., T],
+        *args: Any,
+        deadline: float | None = None,
+        wait: Callable[[int, float | None], bool] | None = None,
     ) -> T:
         """Attempt ``call(*args)`` until it is done.
 
@@ -113,6 +143,7 @@ class TlsObject:
             what: the operation, for the message of a timeout.
             call: a method of the C object; *args* are its arguments.
             deadline: when the time is up, if it began to count before.
+            wait: what for, if a first attempt was made.
         """
         sock = self._living_socket()
         timeout = sock._gb_limit
@@ -120,11 +151,21 @@ class TlsObject:
             deadline = monotonic() + timeout
         turn = self._turn
         while True:
-            if not turn.acquire(deadline):
+            if wait is not None:
+                fd = _open_fileno(sock)
+                if deadline is None:
+                    wait(fd, None)
+                elif (left := deadline - monotonic()) <= 0 or not wait(fd, left):
+                    if what == "handshake":
+                        return self._last_attempt(sock, call)
+                    if what == "shutdown":
+                        what = "read" if wait is wait_readable else "write"
+                    raise TimeoutError(f"The {what} operation timed out")
+            if not turn.lock.acquire(False) and not turn.acquire(deadline):
                 raise TimeoutError(f"The {what} operation timed out")
             try:
                 # The C object knows the number of the descriptor, not whether it is still ours.
-                fd = _open_fileno(sock)
+                _open_fileno(sock)
                 return call(*args)
             except SSLWantReadError:
                 if timeout == 0:
@@ -135,18 +176,9 @@ class TlsObject:
                     raise
                 wait = wait_writable
             finally:
-                turn.release()
-            if deadline is None:
-                wait(fd, None)
-                continue
-            left = deadline - monotonic()
-            if left > 0 and wait(fd, left):
-                continue
-            if what == "handshake":
-                return self._last_attempt(sock, call)
-            if what == "shutdown":
-                what = "read" if wait is wait_readable else "write"
-            raise TimeoutError(f"The {what} operation timed out")
+                turn.lock.release()
+                if turn.waiting:
+                    turn.wake_next()
 
     def _last_attempt(self, sock: SSLSocket, handshake: Callable[..., T]) -> T:
         """Let the C code find that the time is up: its message has a line number of its own."""

@@ -40,28 +40,30 @@ class _NativeWaiter:
 class Turn:
     """A mutual exclusion lock; 0.1 us where nobody competes, in green code and in native threads.
 
-    Whoever is woken tries again, so a turn is never handed to somebody who was cancelled.
+    Whoever is woken tries again, so a turn is never handed to somebody who was cancelled. On a
+    hot path ``acquire`` and ``release`` may be written out: ``lock.acquire(False)``, then
+    ``lock.release()`` and, if there is something in ``waiting``, ``wake_next()``.
     """
 
-    __slots__ = ("_lock", "_waiting")
+    __slots__ = ("lock", "waiting")
 
     def __init__(self) -> None:
-        self._lock = allocate_lock()
-        self._waiting: deque[Any] = deque()
+        self.lock = allocate_lock()
+        self.waiting: deque[Any] = deque()
 
     def acquire(self, deadline: float | None = None) -> bool:
         """Take the turn; False at the *deadline* (``time.monotonic()`` seconds, None is never).
 
         Parks in green code while somebody else has it. On cancellation it is not taken.
         """
-        if self._lock.acquire(False):
+        if self.lock.acquire(False):
             return True
         when = NEVER if deadline is None else deadline
         while True:
             owner = current_owner()
             waiter = _NativeWaiter(when) if owner is None else make_waiter(owner, when)
-            self._waiting.append(waiter)
-            if self._lock.acquire(False):  # released before we stood in the queue
+            self.waiting.append(waiter)
+            if self.lock.acquire(False):  # released before we stood in the queue
                 waiter.state = INTERRUPTED  # it never parks, so nothing may wake it
                 self._leave(waiter)
                 return True
@@ -70,7 +72,7 @@ class Turn:
             except BaseException:
                 self._leave(waiter)
                 raise
-            if self._lock.acquire(False):
+            if self.lock.acquire(False):
                 self._leave(waiter)
                 return True
             if not woken:
@@ -79,14 +81,15 @@ class Turn:
 
     def release(self) -> None:
         """Give it back, and wake who has waited longest."""
-        self._lock.release()
-        if self._waiting:
-            self._wake_next()
+        self.lock.release()
+        if self.waiting:
+            self.wake_next()
 
-    def _wake_next(self) -> None:
+    def wake_next(self) -> None:
+        """Wake who has waited longest, if anybody waits."""
         while True:
             try:
-                waiter = self._waiting.popleft()
+                waiter = self.waiting.popleft()
             except IndexError:
                 return
             if waiter.wake():
@@ -95,7 +98,7 @@ class Turn:
     def _leave(self, waiter: Any) -> None:
         """*waiter* goes without waiting; if it was woken meanwhile, somebody else is instead."""
         try:
-            self._waiting.remove(waiter)
+            self.waiting.remove(waiter)
         except ValueError:
-            if not self._lock.locked():
-                self._wake_next()
+            if not self.lock.locked():
+                self.wake_next()

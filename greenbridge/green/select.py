@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from .._originals import select_epoll, select_poll, select_select
 from .._waiting import closing_fd, parkable, sleep, stalling
 from ._numbers import number
-from ._polling import IN, OUT, PRI, Watch, deadline_after, wait_epoll
+from ._polling import IN, OUT, PRI, Watch, deadline_after, found_readable, wait_epoll
 from .socket import socket
 
 if TYPE_CHECKING:
@@ -76,28 +76,39 @@ def select(
         return stalling("select.select", select_select, rlist, wlist, xlist, timeout)  # type: ignore[no-any-return]
     lists = _kept(rlist), _kept(wlist), _kept(xlist)
     ready: Any = select_select(*lists, 0)
-    if any(ready):
-        return ready  # type: ignore[no-any-return]
-    numbered = [[(_descriptor(file), file) for file in files] for files in lists]
+    if not any(ready):
+        ready = _wait(lists, limit)
+    if ready[0]:
+        found_readable(ready[0])
+    return ready  # type: ignore[no-any-return]
+
+
+def _wait(lists: tuple[Any, Any, Any], limit: float | None) -> Any:
+    numbered: list[list[tuple[int, Any]]] = []
     masks: dict[int, int] = {}
-    for pairs, mask in zip(numbered, (IN, OUT, PRI), strict=True):
-        for fd, _ in pairs:
+    only_sockets = True
+    for files, mask in zip(lists, (IN, OUT, PRI), strict=True):
+        pairs = []
+        for file in files:
+            fd = _descriptor(file)
+            pairs.append((fd, file))
             masks[fd] = masks.get(fd, 0) | mask
+            only_sockets = only_sockets and isinstance(file, socket)
+        numbered.append(pairs)
     if not masks and limit is not None:
         sleep(limit)
-        return ready  # type: ignore[no-any-return]
-    sockets = all(isinstance(file, socket) for pairs in numbered for _, file in pairs)
-    with Watch(masks, deadline_after(limit), only_sockets=sockets) as watch:
+        return [], [], []
+    with Watch(masks, deadline_after(limit), only_sockets=only_sockets) as watch:
         while watch.wait():
             # By number: a socket that was closed meanwhile has none, and that is EBADF.
             reads, writes, others = ([fd for fd, _ in pairs] for pairs in numbered)
             ready = select_select(reads, writes, others, 0)
             if any(ready):
-                return tuple(  # type: ignore[return-value]
+                return tuple(
                     [file for fd, file in pairs if fd in found]
                     for pairs, found in zip(numbered, ready, strict=True)
                 )
-    return ready  # type: ignore[no-any-return]
+    return [], [], []
 
 
 class _Poll:

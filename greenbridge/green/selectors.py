@@ -28,7 +28,7 @@ from .._originals import (
 from .._portal import current_owner
 from .._threadstate import NESTED, get_running_loop, nest
 from .._waiting import closing_fd
-from ._polling import IN, OUT, Watch, deadline_after, wait_epoll
+from ._polling import IN, OUT, Watch, deadline_after, found_readable, wait_epoll
 from .socket import socket
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _select(original: Callable[..., _Ready], selector: Any, timeout: float | Non
         return original(selector, timeout)
     ready = original(selector, 0)
     if ready or (timeout is not None and timeout <= 0):
-        return ready
+        return _found(ready)
     keys = selector._fd_to_key.values()
     sockets = all(isinstance(k.fileobj, socket) and k.fileobj.fileno() == k.fd for k in keys)
     with Watch(_masks(selector), deadline_after(timeout), only_sockets=sockets) as watch:
@@ -80,6 +80,12 @@ def _select(original: Callable[..., _Ready], selector: Any, timeout: float | Non
                 if error.errno != errno.EBADF:
                     raise
             ready = original(selector, 0)
+    return _found(ready)
+
+
+def _found(ready: _Ready) -> _Ready:
+    if ready:
+        found_readable(key.fileobj for key, events in ready if events & selectors.EVENT_READ)
     return ready
 
 
@@ -106,13 +112,13 @@ def select_epoll(self: Any, timeout: float | None = None) -> _Ready:
         return EpollSelector_select(self, timeout)  # type: ignore[no-any-return]
     ready: _Ready = EpollSelector_select(self, 0)
     if ready or (timeout is not None and timeout <= 0):
-        return ready
+        return _found(ready)
     fd = self.fileno()
     _disarm_when_collected(self, fd)
     deadline = deadline_after(timeout)
     while not ready and wait_epoll(fd, deadline):
         ready = EpollSelector_select(self, 0)
-    return ready
+    return _found(ready)
 
 
 def _disarm_when_collected(selector: Any, fd: int) -> None:
