@@ -62,24 +62,18 @@ class Mutex(RLock):
         first_time = True
         while True:
             ticket = make()
-            line.insert(len(line) if first_time else 0, ticket)
+            # Who blocks an OS thread goes first: those before it may need that thread to run.
+            last = first_time and type(ticket) is not NativeTicket
+            line.insert(len(line) if last else 0, ticket)
             first_time = False
             if self._try(me) is None:  # given back before we stood in the line
-                if not leave(line, ticket):
-                    self._take_in(ticket)
-                return True
+                if leave(line, ticket):
+                    return True
+                self.release()  # woken: the wake must be waited for, and not with the mutex
             if not park(line, ticket, self._pass_on):
                 return False
             if self._try(me) is None:
                 return True
-
-    def _take_in(self, ticket: Any) -> None:
-        """*ticket* was woken and must have waited, or its wake would end another wait."""
-        try:
-            ticket.park()
-        except BaseException:
-            self.release()
-            raise
 
     async def acquire_async(self, timeout: float = -1) -> bool:
         """As of RLock."""
