@@ -14,7 +14,7 @@ from ._errors import BlockingSwitchError, GreenbridgeError, GreenExit
 from ._hub import Hub, check_nested
 from ._originals import TIMEOUT_MAX, allocate_lock, get_ident, monotonic
 from ._owners import ThreadLike
-from ._portal import current_owner, finished, make_waiter
+from ._portal import _set_result, current_owner, finished, make_waiter
 from ._report import Unretrieved, where
 from ._timers import NEVER, check_seconds
 
@@ -27,6 +27,7 @@ _UNSET: Final = object()
 _BEGUN: Final = object()
 # How a thread may end without a report: somebody asked for it, or the program ends.
 _NOT_REPORTED: Final = (KeyboardInterrupt, SystemExit, asyncio.CancelledError)
+_first_link: Final = allocate_lock()  # two OS threads may bring a thread's first link at once
 
 
 @final
@@ -282,7 +283,7 @@ class GreenThread(ThreadLike):
             hub = self.hub
             future = loop.create_future()
             if loop is hub.loop:
-                self._add_link(future, partial(_settle, future))
+                self._add_link(future, partial(_set_result, future))
             else:
                 if hub.owned and hub.ident == get_ident():
                     check_nested(hub, loop)
@@ -298,8 +299,8 @@ class GreenThread(ThreadLike):
         if self._value is not _UNSET:
             return
         waiter = self.waiter
-        if self.task is not None:
-            task: Any = self.task
+        task: Any = self.task
+        if task is not None:
             task._log_destroy_pending = False  # it will not be stepped any more, and that is right
         self.stepper = None
         if not self:
@@ -340,7 +341,10 @@ class GreenThread(ThreadLike):
         # Native threads come here as well: each link is taken out once, by who calls it.
         links = self._links
         if links is None:
-            links = self._links = []
+            with _first_link:
+                links = self._links
+                if links is None:
+                    links = self._links = []
         link = (key, call)
         links.append(link)
         if self._value is not _UNSET and _take_out(links, link):  # it has finished just now
@@ -354,14 +358,9 @@ class GreenThread(ThreadLike):
                     _take_out(links, link)
 
 
-def _settle(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
-
-
 def _settle_elsewhere(loop: asyncio.AbstractEventLoop, future: asyncio.Future[None]) -> None:
     try:
-        loop.call_soon_threadsafe(_settle, future)
+        loop.call_soon_threadsafe(_set_result, future)
     except RuntimeError:
         if not loop.is_closed():  # else nobody waits there any more
             raise
