@@ -125,3 +125,15 @@ def test_every_example_is_shown() -> None:
         for region in regions:
             name = f'"{path.relative_to(DOCS)}:{region}"'
             assert name in shown, f"no page shows {name}"
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.name)
+def test_each_snippet_is_found(page: Path) -> None:
+    """mkdocs shows a mark that it does not know as it stands, so a formatter can break a page."""
+    marks = [line for line in page.read_text(encoding="utf-8").splitlines() if "8" in line[:12]]
+    for mark in (m.strip() for m in marks if m.strip().startswith("--")):
+        found = re.fullmatch(r'--8<-- "([^":]+)(?::([\w-]+))?"', mark)
+        assert found, mark
+        place = next(p for p in (DOCS / found[1], DOCS.parent / found[1]) if p.exists())
+        source = place.read_text(encoding="utf-8")
+        assert found[2] is None or f"--8<-- [start:{found[2]}]" in source, mark

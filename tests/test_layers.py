@@ -26,8 +26,6 @@ LAYERS: tuple[frozenset[str], ...] = (
             "_portal",
             "_report",
             "_spawn",
-            "_report",
-            "_spawn",
             "_tasks",
             "_teardown",
             "_threads",
