@@ -55,7 +55,7 @@ class CtrlC:
 
 def _guard(hub: Hub) -> None:
     if (
-        threading.current_thread() is threading.main_thread()
+        hub.ident == threading.main_thread().ident
         and signal_getsignal(signal.SIGINT) is signal.default_int_handler
     ):
         signal_signal(signal.SIGINT, CtrlC(hub))
@@ -63,7 +63,8 @@ def _guard(hub: Hub) -> None:
 
 def restore(hub: Hub) -> None:
     """Put the default handler back, if ours for *hub* is still the one."""
-    if threading.current_thread() is threading.main_thread():
+    # Not threading.current_thread(): a thread that ends here is forgotten, and would be made anew.
+    if hub.ident == threading.main_thread().ident:
         handler = signal_getsignal(signal.SIGINT)
         if type(handler) is CtrlC and handler.hub is hub:
             signal_signal(signal.SIGINT, signal.default_int_handler)

@@ -251,7 +251,7 @@ class _ThreadGuard:
 
 
 def _arrange_end(hub: Hub) -> None:
-    if threading.current_thread() is not threading.main_thread():
+    if hub.ident != threading.main_thread().ident:
         _local.guard = _ThreadGuard(hub)
 
 

@@ -203,7 +203,8 @@ def test_closing_wakes_who_waits_with_ebadf(
             wait(fd)
 
     threads = [spawn(body) for _ in range(3)]
-    sleep(SHORT)
+    while not all(thread.waiter for thread in threads):  # until all of them are parked
+        sleep(0)
     close(a)
     joinall(threads, LONG)
     for thread in threads:

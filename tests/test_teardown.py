@@ -302,6 +302,7 @@ def test_the_end_of_a_native_thread() -> None:
     thread.join()
     assert sorted(log) == CLEANED
     assert not [hub for hub in HUBS if hub.owned]
+    assert not [t for t in threading.enumerate() if isinstance(t, threading._DummyThread)]
 
 
 def test_the_end_of_a_runner() -> None:
