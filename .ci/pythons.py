@@ -184,6 +184,7 @@ class Runner:
             "SHARED": str(work),  # for .ci/newer-pythons enter
         }
         self.locks: dict[str, Lock] = {}
+        self.second_chance = Lock()
         self.ready: dict[str, bool] = {}
 
     def venv_python(self, python: Interpreter) -> list[str]:
@@ -215,13 +216,24 @@ class Runner:
             return Result(python.series, suite, "failed", "install: " + last_words(log), log=log)
         command = self.venv_python(python)
         if suite == "unit":
-            command += ["-m", "pytest", "-q", "-p", "no:cacheprovider", *self.options]
+            cache = self.work / f"{python.series}-pytest"  # suites share one checkout
+            command += ["-m", "pytest", "-q", "-o", f"cache_dir={cache}", *self.options]
+            again = [*command, "--last-failed"]
         else:
             command += ["-m", "tests.stdlib", "--python", command[-1], *self.options]
+            again = command
         log = self.log(python.series, suite)
         code, seconds = run_logged(command, log, LIMITS[suite], self.env)
-        verdict = "passed" if code == 0 else "failed"
         words = last_words(log, 1 if suite == "unit" else 2)
+        if code != 0:
+            # Once more, what failed: two suites at a time on a busy machine miss a deadline now and
+            # then. What fails twice has failed; what does not is told.
+            with self.second_chance:
+                code, more = run_logged(again, log, LIMITS[suite], self.env)
+            seconds += more
+            second = last_words(log, 1 if suite == "unit" else 2)
+            words = f"{words}; the second time: {second}"
+        verdict = "passed" if code == 0 else "failed"
         return Result(python.series, suite, verdict, words, seconds, log)
 
 
