@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,11 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+# A shell starts background jobs with these ignored, and so would be the interpreters of the tests.
+for _ignored in (signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
+    if signal.getsignal(_ignored) is signal.SIG_IGN:
+        signal.signal(_ignored, signal.default_int_handler)
 
 if sys.platform != "win32":
     import uvloop
