@@ -2,9 +2,9 @@
 
 The rule that makes this fast: **a reader stays armed.** ``add_reader`` and
 ``remove_reader`` cost six ``epoll_ctl`` calls a pair on uvloop, so a descriptor that
-was waited for once stays registered, and its callback switches straight into the
-greenlet that waits. Only when it fires and nobody waits is it taken out (it would
-fire again in every iteration: epoll is level-triggered here).
+was waited for once stays registered, and its callback makes the greenlet that waits
+ready. Only when it fires again and again and nobody waits is it taken out (epoll is
+level-triggered here: it would fire in every iteration).
 
 The rule that makes it safe: **closed means closed.** uvloop aborts the process when
 it finds a registration of a closed descriptor, so before a descriptor is closed,
