@@ -8,17 +8,23 @@ greenback patches nothing; its sockets are ``await_(loop.sock_recv(...))``.
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import contextlib
 import importlib
 import threading
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ("BlockingPeer", "blocking_peer")
+__all__ = ("BlockingPeer", "allocate_lock", "blocking_peer", "start_new_thread")
+
+# Native ones, whatever a peer patches later.
+allocate_lock: Final = _thread.allocate_lock
+start_new_thread: Final = _thread.start_new_thread
 
 T = TypeVar("T")
 
@@ -39,6 +45,8 @@ class BlockingPeer(Protocol):
     def socket(self) -> Any: ...
     @property
     def ssl(self) -> Any: ...
+    @property
+    def sync(self) -> Any: ...
 
 
 class _Patched:
@@ -47,6 +55,8 @@ class _Patched:
     def __init__(self) -> None:
         self.socket: Any = importlib.import_module("socket")
         self.ssl: Any = importlib.import_module("ssl")
+        names = vars(importlib.import_module("threading"))
+        self.sync: Any = SimpleNamespace(**{**names, **vars(importlib.import_module("queue"))})
 
     def join(self, handle: Any) -> None:
         handle.join()
@@ -59,6 +69,7 @@ class _Ours(_Patched):
 
         greenbridge.patch_all()
         super().__init__()
+        self.sync: Any = greenbridge
         self._loop_factory = loop_factory
         self._run: Any = greenbridge.run
         self.spawn: Any = greenbridge.spawn
@@ -135,6 +146,7 @@ class _Greenback:
         self._await: Any = self._greenback.await_
         self.socket: Any = _GreenbackSockets(self._await)
         self.ssl: Any = None
+        self.sync: Any = None
         self._asyncio: Any = asyncio  # timeout() is there from 3.11 on
 
     def run(self, main: Callable[[], T]) -> T:

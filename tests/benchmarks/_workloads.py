@@ -55,6 +55,8 @@ PEERS: Final = (
 _BLOCKING: Final = ("ours", "ours-asyncio", "gevent", "eventlet", "threads")
 _ALL: Final = (*_BLOCKING, "greenback", "uvloop")
 _OURS: Final = ("ours", "ours-asyncio")
+_SYNC: Final = (*_OURS, "gevent", "eventlet", "threads")
+_WAITING: Final = (*_SYNC, "uvloop")
 _BRIDGES: Final = (*_OURS, "greenback", "uvloop")
 
 WORKLOADS: Final = (
@@ -142,6 +144,21 @@ WORKLOADS: Final = (
     ),
     Workload("getaddrinfo_literal", "getaddrinfo('127.0.0.1')", "ns", 4_000, _ALL),
     Workload("getaddrinfo_name", "getaddrinfo('localhost')", "ns", 2_000, _ALL),
+    Workload("lock", "Lock, acquire + release", "ns", 500_000, _SYNC),
+    Workload("rlock", "RLock, acquire + release", "ns", 500_000, _SYNC),
+    Workload("lock_with", "with Lock", "ns", 500_000, _SYNC),
+    Workload("rlock_with", "with RLock", "ns", 500_000, _SYNC),
+    Workload("lock_handover", "two Locks, to and fro", "ns", 50_000, _WAITING),
+    Workload("lock_contended", "with Lock: sleep(0), 10 threads", "ns", 50_000, _WAITING),
+    Workload("rlock_contended", "with RLock: sleep(0), 10 threads", "ns", 50_000, _SYNC),
+    Workload("semaphore", "with Semaphore(2): sleep(0), 10 threads", "ns", 50_000, _WAITING),
+    Workload("event", "two Events, to and fro", "ns", 50_000, _WAITING),
+    Workload("condition", "one Condition, to and fro", "ns", 30_000, _WAITING),
+    Workload("queue", "two Queues, to and fro", "ns", 50_000, _WAITING),
+    Workload("simple_queue", "two SimpleQueues, to and fro", "ns", 50_000, _SYNC),
+    Workload("queue_bounded", "Queue(10), one puts and one gets", "ns", 100_000, _WAITING),
+    Workload("queue_free", "Queue, put + get without a wait", "ns", 200_000, _SYNC),
+    Workload("native_wake", "woken by a native thread", "ns", 10_000, _WAITING, "uvloop"),
     Workload(
         "import_patch",
         "import + patch_all",

@@ -35,6 +35,8 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
         "await_coroutine,await_future,await_sleep0,task_step,run_sync",
         "task_await_coroutine,task_await_future,task_await_sleep0",
         "getaddrinfo_literal,getaddrinfo_name,import_patch",
+        "lock,rlock,lock_with,rlock_with,lock_handover,lock_contended,rlock_contended,semaphore",
+        "event,condition,queue,simple_queue,queue_bounded,queue_free,native_wake",
     ],
 )
 def test_each_workload_gives_a_figure_for_greenbridge(names: str, tmp_path: Path) -> None:

@@ -35,12 +35,14 @@ def _value(peer: str, workload: str, n: int, *, warm: bool) -> float:
     if peer == "uvloop":
         import uvloop
 
-        from . import _coroutines
+        from . import _coroutines, _primitives_async
+
+        coroutines = {**_coroutines.BODIES, **_primitives_async.BODIES}
 
         async def amain() -> float:
             if warm:
-                await _coroutines.BODIES[workload](few)
-            return await _coroutines.BODIES[workload](n)
+                await coroutines[workload](few)
+            return await coroutines[workload](n)
 
         return uvloop.run(amain())
     from . import _bridges
@@ -51,9 +53,9 @@ def _value(peer: str, workload: str, n: int, *, warm: bool) -> float:
     from ._peers import blocking_peer
 
     contestant = blocking_peer(peer)
-    from . import _blocking
+    from . import _blocking, _primitives
 
-    body = partial(_blocking.BODIES[workload], contestant)
+    body = partial({**_blocking.BODIES, **_primitives.BODIES}[workload], contestant)
 
     def main() -> float:
         if warm:
