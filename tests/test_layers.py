@@ -49,7 +49,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"green"}),
     frozenset({"_patch_report", "_patch_table", "_patching"}),
     frozenset({"patches"}),
-    frozenset({"__init__", "__main__", "_cli", "_demo", "auto", "testing"}),
+    frozenset({"__init__", "__main__", "_cli", "_demo", "auto", "requests", "testing"}),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 #: Where greenlets are switched, and nowhere else: whoever checks the mechanism reads these.
