@@ -44,8 +44,7 @@ from greenlet import getcurrent, greenlet
 
 from . import _threadstate as _state
 from ._carriers import Carrier
-from ._errors import HubConflictError, LoopMismatchError, SwitchForbiddenError
-from ._loops import new_raw_loop
+from ._errors import SwitchForbiddenError
 from ._originals import get_ident, monotonic, thread_local
 from ._owners import Root
 from ._threadstate import NESTED, get_running_loop, set_running_loop
@@ -79,7 +78,7 @@ HUBS: Final[list[Hub]] = []
 
 
 class Hub:
-    """The scheduler of one OS thread; not public. Get it with :func:`get_hub`."""
+    """The scheduler of one OS thread; not public. Get it with ``_hubs.get_hub``."""
 
     __slots__ = (
         "__weakref__",
@@ -322,79 +321,3 @@ class Hub:
             self.greenlet.parent = getcurrent()
             self.loop.call_soon(self.loop.stop)
             self.greenlet.switch()
-
-
-def current_hub() -> Hub | None:
-    """The hub of this OS thread, if it has one."""
-    return _local.hub
-
-
-def get_hub() -> Hub:
-    """The hub of this OS thread: attached to the running loop, or self-started if there is none."""
-    hub = _local.hub
-    running = get_running_loop()
-    if hub is not None and not hub.closed:
-        if hub.loop is running:
-            return hub
-        if hub.owned:
-            if running is not None:
-                check_nested(hub, running)
-            return hub
-        if getcurrent() is not hub.greenlet and hub.loop.is_running():
-            return hub  # inside a green thread, which may run a loop of its own
-    if running is not None:
-        return attach(running, getcurrent())
-    return start_hub(new_raw_loop())
-
-
-def check_nested(hub: Hub, running: asyncio.AbstractEventLoop) -> None:
-    """Refuse a loop that holds up the hub of its thread: nothing on the hub would ever run."""
-    own: greenlet | None = getcurrent()
-    while own is not None:
-        if own in NESTED:
-            return
-        own = own.parent
-    raise HubConflictError(
-        f"green threads of this OS thread run on {hub.loop!r}, which the first spawn() started "
-        f"and which cannot run while {running!r} does. Start the program with "
-        "greenbridge.run(main), or spawn only inside main()"
-    )
-
-
-def start_hub(loop: asyncio.AbstractEventLoop) -> Hub:
-    """A hub that runs *loop* itself, for the program that runs now (its root)."""
-    hub = Hub(loop, None)
-    _local.hub = hub
-    for arrange in on_self_start:
-        arrange(hub)
-    return hub
-
-
-def attach(loop: asyncio.AbstractEventLoop, own: greenlet) -> Hub:
-    """The hub of a loop that the application owns and that runs in the greenlet *own*."""
-    at: Any = own
-    while at is not None:
-        stepper = getattr(at, "stepper", None)
-        if stepper is not None:  # called in the step of a green task: the loop runs in its stepper
-            at = own = stepper
-        else:
-            at = at.parent  # or in a greenlet that was made there
-    for hub in HUBS[:]:
-        if hub.loop is not loop or hub.closed:
-            continue
-        if hub.ident == get_ident():
-            hub.greenlet = own
-            _local.hub = hub
-            return hub
-        if hub.threads:
-            raise LoopMismatchError(
-                f"{loop!r} has green threads of another OS thread: {list(hub.threads)[:3]!r}. They "
-                "cannot follow it here; run a loop with green threads in one OS thread only"
-            )
-        hub.closed = True
-        HUBS.remove(hub)
-    HUBS[:] = [h for h in HUBS if not h.loop.is_closed()]
-    _local.hub = hub = Hub(loop, own)
-    for arrange in on_attach:
-        arrange(hub)
-    return hub

@@ -17,7 +17,8 @@ from greenlet import getcurrent, greenlet
 
 from . import _threadstate as _state
 from ._carriers import FINISHED, Carrier
-from ._hub import Hub, _local, get_hub
+from ._hub import Hub, _local
+from ._hubs import get_hub
 from ._originals import get_ident
 from ._owners import INTERRUPTED, PENDING, TIMED_OUT, WOKEN, Waiter
 from ._tasks import Worker, as_exception

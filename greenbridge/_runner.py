@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 from weakref import WeakKeyDictionary
 
 from ._errors import HubConflictError, LoopMismatchError
-from ._hub import _local, start_hub
+from ._hub import _local
+from ._hubs import start_hub
 from ._loops import LoopFactory, new_raw_loop
 from ._portal import Stepper, current_owner
 from ._tasks import GreenCoro, Pool, SyncCall

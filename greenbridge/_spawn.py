@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from greenlet import getcurrent
 
 from ._carriers import Carrier
-from ._hub import _local, get_hub
+from ._hub import _local
+from ._hubs import get_hub
 from ._originals import monotonic
 from ._report import where
 from ._threads import GreenThread, start

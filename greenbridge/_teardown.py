@@ -24,7 +24,8 @@ from greenlet import getcurrent, greenlet
 
 from ._carriers import Carrier
 from ._errors import GreenExit
-from ._hub import HUBS, Hub, _local, on_attach, on_self_start, start_hub
+from ._hub import HUBS, Hub, _local, on_attach, on_self_start
+from ._hubs import start_hub
 from ._interrupts import restore
 from ._loops import new_raw_loop
 from ._originals import get_ident

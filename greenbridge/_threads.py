@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 from greenlet import getcurrent, greenlet
 
 from ._errors import BlockingSwitchError, GreenbridgeError, GreenExit
-from ._hub import Hub, check_nested
+from ._hubs import check_nested
 from ._originals import TIMEOUT_MAX, allocate_lock, get_ident, monotonic
 from ._owners import ThreadLike
 from ._portal import _set_result, current_owner, finished, make_waiter
@@ -20,6 +20,8 @@ from ._timers import NEVER, check_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+
+    from ._hub import Hub
 
 __all__ = ("GreenThread",)
 

@@ -11,7 +11,8 @@ import os
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, final
 
-from ._hub import HUBS, current_hub, get_hub
+from ._hub import HUBS
+from ._hubs import current_hub, get_hub
 from ._originals import monotonic
 from ._spawn import spawn
 from ._timers import check_seconds

@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import greenbridge
-from greenbridge._hub import get_hub
+from greenbridge._hubs import get_hub
 from greenbridge._sync import Outcome
 
 from .conftest import LOOPS

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from greenbridge import LoopMismatchError, Timeout, await_, joinall, offload, sleep, spawn
-from greenbridge._hub import HUBS, get_hub
+from greenbridge._hub import HUBS
+from greenbridge._hubs import get_hub
 from greenbridge._waiting import closing_fd, wait_any, wait_readable, wait_writable
 from greenbridge.testing import statistics
 

@@ -13,7 +13,8 @@ import pytest
 
 import greenbridge
 from greenbridge import HubConflictError, LoopMismatchError, await_, run, sleep, spawn
-from greenbridge._hub import HUBS, current_hub
+from greenbridge._hub import HUBS
+from greenbridge._hubs import current_hub
 
 from .green import LONG, SHORT, in_green, run_green
 

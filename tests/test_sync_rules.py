@@ -17,7 +17,7 @@ import pytest
 
 import greenbridge
 from greenbridge import _sync
-from greenbridge._hub import get_hub
+from greenbridge._hubs import get_hub
 
 from .green import LONG, SHORT, in_green
 from .soak_sync import soak

@@ -12,7 +12,8 @@ import pytest
 
 import greenbridge
 from greenbridge import GreenExit, await_, sleep, spawn, spawn_later
-from greenbridge._hub import HUBS, current_hub
+from greenbridge._hub import HUBS
+from greenbridge._hubs import current_hub
 
 from .green import LONG, SHORT, run_green
 

@@ -22,7 +22,7 @@ from greenbridge import (
     spawn,
     with_timeout,
 )
-from greenbridge._hub import get_hub
+from greenbridge._hubs import get_hub
 from greenbridge.testing import assert_switches, statistics
 
 from .green import LONG, SHORT, in_green

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from greenbridge import sleep, spawn
-from greenbridge._hub import get_hub
+from greenbridge._hubs import get_hub
 from greenbridge._originals import monotonic
 from greenbridge._timers import NEVER, Timers
 from greenbridge.testing import statistics

@@ -14,7 +14,7 @@ import pytest
 
 import greenbridge
 from greenbridge import _waiting, await_, sleep, spawn
-from greenbridge._hub import get_hub
+from greenbridge._hubs import get_hub
 from greenbridge._waiting import check_timeout, parkable, wait_any, wait_readable, wait_writable
 from greenbridge.testing import assert_switches, statistics
 
