@@ -2,33 +2,32 @@
 
 Theory of operation
 -------------------
-The event loop runs in one greenlet, the *hub greenlet*. Every other greenlet
-that waits X
+The event loop runs in one greenlet, the *hub greenlet*. Every other greenlet that waits is
+switched to in one of two ways:
 
 * The *drain* callback, which the loop runs once per iteration, switches into it.
-* A greenlet that parks switches straight into the next ready one (*direct
-  handover*), so a round of ``sleep(0)`` among a hundred green threads passes
-  through the hub once, not a hundred times. ``Hub.budget`` counts how many may
-  still run in this round: those that were ready when it began. Then the loop
-  gets the CPU, so it is never starved.
+* A greenlet that parks switches straight into the next ready one (*direct handover*), so a round
+  of ``sleep(0)`` among a hundred green threads passes through the hub once, not a hundred times.
+  ``Hub.budget`` counts how many may still run in this round: those that were ready when it began,
+  and the first few (``Hub.more``) that are woken in it, or who hands something to and fro would
+  pay for an iteration of the loop each time. Then the loop gets the CPU, so it is never starved.
+  ``sleep(0)`` is no wake: it always gives way to the loop.
 
-On uvloop no other callback may switch, though it would save a step when a descriptor
-becomes readable (on asyncio's own loops it does, see ``direct``): while libuv delivers
-events it keeps pointers into its C stack (``uv__io_poll``, ``uv__run_timers``), a switch
-moves that stack away, and the next ``remove_reader`` writes through them. The drain runs
-from libuv's idle handle, which keeps none.
+On uvloop no other callback may switch, though it would save a step when a descriptor becomes
+readable (on asyncio's own loops it does, see ``direct``): while libuv delivers events it keeps
+pointers into its C stack (``uv__io_poll``, ``uv__run_timers``), a switch moves that stack away,
+and the next ``remove_reader`` writes through them. The drain runs from libuv's idle handle, which
+keeps none.
 
-The hub greenlet is the one that runs the application's own loop, found anew at
-every callback (``asyncio.run`` may be called again from elsewhere); or, when no
-loop runs in the thread (a plain script, ``greenbridge.run``), a greenlet that the
-hub starts and that calls ``run_forever``. In the second case the program's own
-greenlet (the *root*) parks like a green thread.
+The hub greenlet is the one that runs the application's own loop, found anew at every callback
+(``asyncio.run`` may be called again from elsewhere); or, when no loop runs in the thread (a plain
+script, ``greenbridge.run``), a greenlet that the hub starts and that calls ``run_forever``. In the
+second case the program's own greenlet (the *root*) parks like a green thread.
 
-Inside green threads the loop is hidden; see ``_threadstate``. Waits made on behalf
-of an asyncio Task never come here: they yield a future to the Task (``_portal``).
-The way not taken: parking inside a Task's step. asyncio would believe that the
-Task still runs, ``Task.cancel()`` could not reach it, and the next Task could not
-be entered.
+Inside green threads the loop is hidden; see ``_threadstate``. Waits made on behalf of an asyncio
+Task never come here: they yield a future to the Task (``_portal``). The way not taken: parking
+inside a Task's step. asyncio would believe that the Task still runs, ``Task.cancel()`` could not
+reach it, and the next Task could not be entered.
 """
 
 from __future__ import annotations
@@ -59,7 +58,8 @@ if TYPE_CHECKING:
 # A round is cut short after this many seconds: each green thread may compute for a millisecond,
 # and everything else waits meanwhile (timers, the application's own tasks). A guess.
 _ROUND_MAX_S: Final = 0.004
-# Green threads between two looks at the clock, at most. Where they compute for long, it is one.
+# Green threads between two looks at the clock, and how many that are woken in a round may still
+# run in it, at most. Where they compute for long, it is one.
 _ROUND_STEP: Final = 16
 
 
@@ -85,6 +85,7 @@ class Hub:
         "_call_soon",
         "_drain_bound",
         "budget",
+        "busy",
         "carriers",
         "closed",
         "context",
@@ -96,6 +97,7 @@ class Hub:
         "ident",
         "keeper",
         "loop",
+        "more",
         "owned",
         "pid",
         "ready",
@@ -114,16 +116,16 @@ class Hub:
         self.ident = get_ident()
         self.ready: deque[Any] = deque()  # greenlets, and GreenThreads that have not begun
         self.scheduled = False
-        self.budget = 0
+        self.budget = self.more = 0
         self.step = _ROUND_STEP
+        self.busy = NEVER  # when the last round ended, if all of `more` was used up in it
         self.timers = Timers(loop)
         self.fds: dict[int, Fd] = {}
         self.carriers: list[Any] = []  # idle ones
         self.threads: set[Any] = set()  # green threads that have not finished
         # Who may not park now, and why (no_switch); the key None means everybody.
         self.forbidden: dict[greenlet | None, str] | None = None
-        self.switches = 0
-        self.stalls = 0
+        self.switches = self.stalls = 0
         self.closed = False
         self.pid = os.getpid()
         self.keeper: Any = None
@@ -180,6 +182,7 @@ class Hub:
         # If it has made itself ready to come back at once, it must not be switched to later.
         while getcurrent() in self.ready:
             self.ready.remove(getcurrent())
+        self.budget = min(self.budget, len(self.ready))
         raise SwitchForbiddenError(self.forbidden[current])
 
     def park(self) -> None:
@@ -248,12 +251,13 @@ class Hub:
             self.greenlet.switch()
 
     def _drain(self) -> None:
-        """One round: run what is ready now. What becomes ready meanwhile is the next round's."""
+        """One round: run what is ready now, and some of what becomes ready meanwhile."""
         self.scheduled = False
         self.greenlet = getcurrent()
         ready = self.ready
         left = len(ready)
         until = monotonic() + _ROUND_MAX_S if left > 1 else NEVER
+        self.more = self.step
         set_running_loop(None)
         try:
             while left:
@@ -267,10 +271,18 @@ class Hub:
                     break
                 self.step = min(_ROUND_STEP, self.step * 2)
         finally:
-            self.budget = 0
+            self.busy = NEVER if self.more else self._adapt()
+            self.budget = self.more = 0
             set_running_loop(self.loop)
             if len(ready) and not self.scheduled:
                 self.schedule_drain()
+
+    def _adapt(self) -> float:
+        """Fewer may be woken in a round where that made it long; more again where it did not."""
+        now = monotonic()
+        slow = now - self.busy > _ROUND_MAX_S  # since the round before this one
+        self.step = max(1, self.step // 2) if slow else min(_ROUND_STEP, self.step * 2)
+        return now
 
     def _run_ready(self, ready: deque[Any]) -> None:
         # A green thread that finishes may come back here with budget left.

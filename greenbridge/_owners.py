@@ -219,7 +219,10 @@ class Waiter:
             self.error = error
         hub = self.owner.hub
         hub.ready.append(self.greenlet)
-        if not hub.scheduled:
+        if hub.more:  # in a round, whose end looks at what is ready
+            hub.more -= 1
+            hub.budget += 1
+        elif not hub.scheduled:
             hub.schedule_drain()
         return True
 

@@ -121,7 +121,7 @@ def end(hub: Hub) -> None:
     before = get_running_loop()
     set_running_loop(None)
     hub.greenlet = getcurrent()
-    hub.budget = 0
+    hub.budget = hub.more = 0
     try:
         if hub.ident == get_ident():  # greenlets of another OS thread are out of reach
             for thread in list(hub.threads):
@@ -277,7 +277,7 @@ def _after_fork_in_child() -> None:
     for hub in HUBS:
         hub.closed = True
         hub.ready.clear()
-        hub.budget = 0
+        hub.budget = hub.more = 0
         _parents.append(hub)
     HUBS.clear()
     NESTED.clear()
