@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # a checkout needs no installation
 
-from greenbridge._patch_table import Keep, Patch, Table, load_tables  # noqa: E402
+from greenbridge._patch_table import Keep, Patch, Table, load_libraries, load_tables  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +42,23 @@ stand in your interpreter, `greenbridge.stale()` who bound an original before it
 A module that is imported while patched keeps what it copied (`from time import sleep`) after
 `restore()`. That is harmless: the stand-in falls through to the original.
 """
+
+
+LIBRARIES = """\
+## Libraries
+
+Libraries that wait in C, or that have a switch of their own for such programs, are made cooperative
+when they are imported, or at once if they are already. Their names go into `only=` and `exclude=`,
+too. If a version lacks what is to be replaced, a warning says so, and the import goes on.
+"""
+
+
+def libraries() -> Iterator[str]:
+    yield "| Name | When this is imported | What is different | In `patch_all()` |"
+    yield "|---|---|---|---|"
+    for row in load_libraries():
+        default = "yes" if row.default else f'no: `patch("{row.name}")`'
+        yield f"| `{row.name}` | `{row.module}` | {row.note} | {default} |"
 
 
 def where(row: Patch | Keep) -> str:
@@ -85,6 +102,7 @@ def page() -> str:
         for part in (replaced(table) if table.replace else (), kept(table) if table.keep else ()):
             block = list(part)
             lines += [*block, ""] if block else []
+    lines += [LIBRARIES, *libraries()]
     return "\n".join(lines).rstrip() + "\n"
 
 

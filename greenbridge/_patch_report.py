@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, Literal, final
 
-from ._patch_table import Table, fits, load_tables
-from ._patching import Record, patched
+from ._patch_table import Table, fits, load_libraries, load_tables
+from ._patching import Record, library_state, patched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ("Row", "Stale", "rows", "stale")
+__all__ = ("LibraryRow", "Row", "Stale", "libraries", "rows", "stale")
 
 
 _DEPTH: Final = 3  # how deep stale() looks into classes in classes: a guess, one is rare
@@ -30,6 +30,18 @@ class Row:
     state: Literal["patched", "not", "kept"]
     reason: str  # what the stand-in does differently, or why there is none
     patch: str  # the name for patch(), only= and exclude=; "" for a name that is kept
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class LibraryRow:
+    """A library outside the stdlib that greenbridge knows, and how it stands right now."""
+
+    name: str  # for patch(), only= and exclude=
+    module: str  # the module whose import makes it cooperative
+    state: Literal["patched", "when imported", "not"]
+    note: str  # what is different
+    default: bool  # whether patch_all() includes it
 
 
 @final
@@ -60,6 +72,16 @@ def rows() -> tuple[Row, ...]:
         row
         for table in sorted(load_tables(), key=lambda t: t.module)
         for row in (*_replaced(table, live), *_kept(table))
+    )
+
+
+def libraries() -> tuple[LibraryRow, ...]:
+    """Every library that ``patches/libraries.py`` has a row for, in its order."""
+    states: dict[bool | None, Literal["patched", "when imported", "not"]]
+    states = {True: "patched", False: "when imported", None: "not"}
+    return tuple(
+        LibraryRow(row.name, row.module, states[library_state(row.name)], row.note, row.default)
+        for row in load_libraries()
     )
 
 

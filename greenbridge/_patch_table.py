@@ -59,6 +59,19 @@ class Table:
         return frozenset(row.part for row in self.replace.values() if row.part)
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class Library:
+    """What is done to a library that is not of the stdlib, when it is imported or is already."""
+
+    name: str  # what patch(), only= and exclude= call it
+    module: str  # the module whose import brings it about
+    note: str  # what is different afterwards
+    replace: Mapping[str, Patch] = field(default_factory=dict)  # as in a Table, of that module
+    hook: str = ""  # "module:function", called when the rows are set; what it returns undoes it
+    default: bool = True  # patch_all() does it; else only patch(name) and only= do
+
+
 def fits(row: Patch | Keep, python: tuple[int, int], platform: str) -> bool:
     """Whether *row* is about this version and ``sys.platform``."""
     if not row.since <= python < row.until:
@@ -91,6 +104,12 @@ def load_tables() -> tuple[Table, ...]:
     """Every table of ``greenbridge.patches``. Imports data only: no green, no stdlib module."""
     names = importlib.import_module("greenbridge.patches").NAMES
     return tuple(importlib.import_module(f"greenbridge.patches.{n}").TABLE for n in names)
+
+
+def load_libraries() -> tuple[Library, ...]:
+    """Every row of ``greenbridge.patches.libraries``. Imports data only, and no library."""
+    rows: tuple[Library, ...] = importlib.import_module("greenbridge.patches.libraries").LIBRARIES
+    return rows
 
 
 def check_names(

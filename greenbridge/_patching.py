@@ -23,27 +23,32 @@ from __future__ import annotations
 
 import importlib
 import sys
-from dataclasses import dataclass
-from types import FunctionType, ModuleType, TracebackType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
+import warnings
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, final
 
 from . import _originals
 from ._errors import PatchConflictError
+from ._patch_libraries import arm, disarm
+from ._patch_plan import (
+    ABSENT,
+    Step,
+    binding_like,
+    named,
+    owner,
+    plain,
+    resolve,
+    visible,
+)
 from ._patch_table import Keep as Keep
+from ._patch_table import Library as Library
 from ._patch_table import Patch as Patch
 from ._patch_table import Table as Table
-from ._patch_table import check_names, fits, load_tables, ordered
+from ._patch_table import check_names, fits, load_libraries, load_tables, ordered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-_ABSENT: Final = object()  # stands for "the name did not exist before"
-_MUTABLE_CLASS: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE: CPython Include/object.h
-_IMMUTABLE_CLASS: Final = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
-
-# Packages that patch the same names. Taking over from one of them half-way would leave
-# sockets of one hub waited for by the other.
-_RIVALS: Final = ("eventlet", "gevent")
+    from collections.abc import Callable, Iterable
+    from types import TracebackType
 
 
 @final
@@ -59,7 +64,7 @@ class Record:
     alias_of: str  # "module:name" of the row that caused this one; "" for the row itself
     added: bool  # the name did not exist before, not even inherited
     _holder: Any
-    _prior: Any  # the raw value in the holder's __dict__, or _ABSENT
+    _prior: Any  # the raw value in the holder's __dict__, or ABSENT
 
     @property
     def now(self) -> Any:
@@ -73,120 +78,20 @@ class Record:
 
     def _put_back(self) -> None:
         attribute = self.name.rpartition(".")[2]
-        if self._prior is _ABSENT:
+        if self._prior is ABSENT:
             delattr(self._holder, attribute)
         else:
             setattr(self._holder, attribute, self._prior)
-
-
-class _Step(NamedTuple):
-    """A row that is resolved but not set: what the first phase hands to the second."""
-
-    module: str
-    name: str
-    holder: Any
-    green: Any
-    patch: str
-    alias_of: str
 
 
 _live: dict[tuple[str, str], Record] = {}
 _lock: Final = _originals.RLock()
 
 
-# --- phase 1: resolving ---------------------------------------------------------------
-
-
-def _owner(module: ModuleType, name: str) -> Any:
-    """The module or class that holds the last part of *name*, as it was before patching."""
-    holder: Any = module
-    path = name.split(".")
-    for depth, step in enumerate(path[:-1], 1):
-        record = _live.get((module.__name__, ".".join(path[:depth])))
-        holder = record.original if record is not None else getattr(holder, step)
-    return holder
-
-
-def _settable(module: str, name: str, holder: Any) -> Any:
-    if isinstance(holder, type) and (
-        holder.__flags__ & _IMMUTABLE_CLASS or not holder.__flags__ & _MUTABLE_CLASS
-    ):
-        raise TypeError(f"{module}.{name} cannot be set: {holder!r} is a C class")
-    return holder
-
-
-def _visible(holder: Any, attribute: str) -> Any:
-    """What *attribute* is, without binding it: the raw value, inherited ones included."""
-    for place in holder.__mro__ if isinstance(holder, type) else (holder,):
-        if attribute in vars(place):
-            return vars(place)[attribute]
-    return _ABSENT
-
-
-def _refuse_rival(where: str, value: Any) -> None:
-    maker = str(getattr(value, "__module__", None) or "").partition(".")[0]
-    if maker in _RIVALS:
-        raise PatchConflictError(
-            f"{where} is {value!r}: {maker} has patched it already, and a socket "
-            f"can wait on one hub only. Remove {maker}'s monkey patching; greenbridge.patch_all() "
-            "takes its place."
-        )
-
-
-def _resolve(table: Table, chosen: Mapping[str, Patch], python: tuple[int, int]) -> list[_Step]:
-    steps: list[_Step] = []
-    for name, row in chosen.items():
-        where = f"{table.module}:{name}"
-        loaded = importlib.import_module(table.module)
-        holder = _settable(table.module, name, _owner(loaded, name))
-        raw = _visible(holder, name.rpartition(".")[2])
-        if raw is _ABSENT and not row.add:
-            raise LookupError(
-                f"the patch table of {table.module} replaces {table.module}.{name}, which Python "
-                f"{python[0]}.{python[1]} does not have here; give the row since=, until= or "
-                "platforms="
-            )
-        _refuse_rival(f"{table.module}.{name}", raw)
-        owner, _, attribute = row.to.partition(":")
-        green = getattr(importlib.import_module(owner), attribute)
-        patch = row.part or table.module
-        steps.append(_Step(table.module, name, holder, green, patch, ""))
-        for place in row.also:
-            module_name, _, alias = place.partition(":")
-            module = sys.modules.get(module_name)
-            if module is None:
-                continue  # it will find the green when it is imported
-            try:
-                holder = _settable(module_name, alias, _owner(module, alias))
-            except AttributeError:
-                continue  # a class that this platform lacks, or an import that is under way
-            steps.append(_Step(module_name, alias, holder, green, patch, where))
-    return steps
-
-
 # --- phase 2: setting -----------------------------------------------------------------
 
 
-def _plain(raw: Any) -> Any:
-    """The function in a staticmethod or classmethod object; anything else as it is."""
-    return raw.__func__ if isinstance(raw, (staticmethod, classmethod)) else raw
-
-
-def _binding_like(raw: Any, holder: Any, green: Any) -> Any:
-    """*green* as it has to stand in a class so that it binds exactly as *raw* did.
-
-    A built-in function in a class body does not bind: ``SelectSelector._select`` is
-    called without ``self``. A Python function in its place would, so it is wrapped.
-    """
-    if isinstance(holder, type) and isinstance(green, FunctionType):
-        if isinstance(raw, classmethod):
-            return classmethod(green)
-        if raw is not _ABSENT and (isinstance(raw, staticmethod) or not hasattr(raw, "__get__")):
-            return staticmethod(green)
-    return green
-
-
-def _records(steps: Iterable[_Step]) -> list[Record]:
+def _records(steps: Iterable[Step]) -> list[Record]:
     """What has to be set to take *steps*, compared with what stands there now."""
     plan: dict[tuple[str, str], Record] = {}
     for step in steps:
@@ -194,29 +99,29 @@ def _records(steps: Iterable[_Step]) -> list[Record]:
         if key in _live:
             continue  # whoever set it undoes it
         attribute = step.name.rpartition(".")[2]
-        raw = _visible(step.holder, attribute)
+        raw = visible(step.holder, attribute)
         if step.alias_of:
             module, _, name = step.alias_of.partition(":")
             source = plan.get((module, name)) or _live[module, name]
             # An alias counts only where it still is the original: somebody else may
             # have put something of their own there, on purpose.
-            if _plain(raw) is not _plain(source.original):
+            if plain(raw) is not plain(source.original):
                 continue
-        green = _binding_like(raw, step.holder, step.green)
+        green = binding_like(raw, step.holder, step.green)
         known = plan.get(key)
         if known is not None:
-            if _plain(known.green) is step.green:
+            if plain(known.green) is step.green:
                 continue
             raise ValueError(f"two patch rows claim {step.module}.{step.name}: {step.alias_of}")
-        prior = vars(step.holder).get(attribute, _ABSENT)
+        prior = vars(step.holder).get(attribute, ABSENT)
         plan[key] = Record(
             module=step.module,
             name=step.name,
-            original=None if raw is _ABSENT else raw,
+            original=None if raw is ABSENT else raw,
             green=green,
             patch=step.patch,
             alias_of=step.alias_of,
-            added=raw is _ABSENT,
+            added=raw is ABSENT,
             _holder=step.holder,
             _prior=prior,
         )
@@ -253,6 +158,70 @@ def _undo(records: Iterable[Record]) -> None:
             del _live[record.module, record.name]
 
 
+# --- libraries ------------------------------------------------------------------------
+
+
+class _Active:
+    """A library that was asked for: waited for, or its rows are set and its hook is called."""
+
+    __slots__ = ("_undo_hook", "done", "library", "records")
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self.records: tuple[Record, ...] = ()
+        self._undo_hook: Callable[[], object] | None = None
+        self.done = False
+
+    def imported(self) -> None:
+        """Set the rows and call the hook. An import must not fail for it: what is wrong is told."""
+        library = self.library
+        rows = {
+            name: replace(row, part=library.name)
+            for name, row in library.replace.items()
+            if fits(row, sys.version_info[:2], sys.platform)
+        }
+        try:
+            steps = resolve(Table(library.module, rows), rows, sys.version_info[:2], _live)
+            with _lock:
+                records = _records(steps)
+                _set(records)
+            self.records = tuple(records)
+            if library.hook:
+                self._undo_hook = named(library.hook)()
+            self.done = True
+        except Exception as error:  # of any library, in any version
+            warnings.warn(
+                f"greenbridge could not make {library.name} cooperative, so its calls hold up the "
+                f"loop: {error}. Tell us which version you have, or leave it out: "
+                f"patch_all(exclude={{{library.name!r}}})",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+    def release(self) -> None:
+        """Undo the hook and do not wait for the library any more; the rows are undone before."""
+        disarm(self.library.module, self.imported)
+        undo, self._undo_hook = self._undo_hook, None
+        _active.pop(self.library.name, None)
+        if undo is not None:
+            undo()
+
+
+_active: Final[dict[str, _Active]] = {}
+
+
+def _activate(libraries: Iterable[Library]) -> tuple[_Active, ...]:
+    made = []
+    for library in libraries:
+        with _lock:
+            if library.name in _active:
+                continue  # whoever asked first undoes it
+            active = _active[library.name] = _Active(library)
+        arm(library.module, active.imported)
+        made.append(active)
+    return tuple(made)
+
+
 # --- the public surface ---------------------------------------------------------------
 
 
@@ -264,10 +233,11 @@ class Applied:
     belongs to that call's token.
     """
 
-    __slots__ = ("records",)
+    __slots__ = ("_libraries", "records")
 
-    def __init__(self, records: Iterable[Record]) -> None:
+    def __init__(self, records: Iterable[Record], libraries: Iterable[_Active] = ()) -> None:
         self.records: tuple[Record, ...] = tuple(records)
+        self._libraries = tuple(libraries)
 
     def restore(self) -> None:
         """Put the originals back, last set first. A second call does nothing.
@@ -278,8 +248,10 @@ class Applied:
             PatchConflictError: somebody replaced one of the attributes in between;
                 nothing is restored then.
         """
-        _undo(self.records)
-        self.records = ()
+        _undo((*self.records, *(r for active in self._libraries for r in active.records)))
+        for active in self._libraries:
+            active.release()
+        self.records = self._libraries = ()
 
     def __enter__(self) -> Applied:
         return self
@@ -303,7 +275,7 @@ def apply(
     platform: str = sys.platform,
 ) -> Applied:
     """Apply *tables*: plans all rows first, so a bad row leaves nothing half patched."""
-    steps: list[_Step] = []
+    steps: list[Step] = []
     for table in ordered(tables):
         chosen = {
             name: row
@@ -313,7 +285,7 @@ def apply(
             and row.part not in exclude
             and fits(row, python, platform)
         }
-        steps += _resolve(table, chosen, python)
+        steps += resolve(table, chosen, python, _live)
     with _lock:
         records = _records(steps)
         _set(records)
@@ -327,7 +299,8 @@ def patch_all(
 
     Safe at any time and from any thread, before a loop exists and while threads run. A
     second call sets only what is not set yet. A table's name stands for all of its rows,
-    a part's name (``"dns"``) for its own; *exclude* wins over *only*.
+    a part's name (``"dns"``) for its own; *exclude* wins over *only*. Libraries that wait
+    in C (``"psycopg2"``) are made cooperative when they are imported.
 
     Args:
         only: names to apply, instead of all.
@@ -338,9 +311,19 @@ def patch_all(
         PatchConflictError: another library (gevent, eventlet) has patched a name already.
     """
     tables = load_tables()
+    libraries = load_libraries()
     known = frozenset(t.module for t in tables).union(*(t.parts for t in tables))
+    known |= {library.name for library in libraries}
     chosen = None if only is None else check_names("only", only, known)
-    return apply(tables, only=chosen, exclude=check_names("exclude", exclude, known))
+    without = check_names("exclude", exclude, known)
+    applied = apply(tables, only=chosen, exclude=without)
+    wanted = [
+        library
+        for library in libraries
+        if library.name not in without
+        and (library.default if chosen is None else library.name in chosen)
+    ]
+    return Applied(applied.records, _activate(wanted))
 
 
 def patch(name: str) -> Applied:
@@ -361,6 +344,14 @@ def unpatch_all() -> None:
     """
     with _lock:
         _undo(tuple(_live.values()))
+    for active in tuple(_active.values()):
+        active.release()
+
+
+def library_state(name: str) -> bool | None:
+    """Whether a library is patched now (True), when it is imported (False), or not at all."""
+    active = _active.get(name)
+    return None if active is None else active.done
 
 
 def patched() -> tuple[Record, ...]:
@@ -382,7 +373,7 @@ def original(module: str, name: str) -> Any:
         if record.added:
             raise AttributeError(f"{module}.{name} did not exist before greenbridge added it")
         return record.original
-    return getattr(_owner(importlib.import_module(module), name), name.rpartition(".")[2])
+    return getattr(owner(importlib.import_module(module), name, _live), name.rpartition(".")[2])
 
 
 def is_module_patched(name: str) -> bool:

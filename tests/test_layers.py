@@ -48,7 +48,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         }
     ),
     frozenset({"green"}),
-    frozenset({"_patch_report", "_patch_table", "_patching"}),
+    frozenset({"_patch_libraries", "_patch_plan", "_patch_report", "_patch_table", "_patching"}),
     frozenset({"patches"}),
     frozenset({"__init__", "__main__", "_cli", "_demo", "auto", "requests", "testing"}),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 import re
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import greenbridge.patches
-from greenbridge._patch_table import Keep, Patch, Table, fits, load_tables
+from greenbridge._patch_table import Keep, Patch, Table, fits, load_libraries, load_tables
 
 from .conftest import ROOT
 
@@ -72,7 +73,7 @@ def replaced() -> list[Any]:
 def test_the_list_of_tables_is_the_folder() -> None:
     assert list(greenbridge.patches.NAMES) == sorted(greenbridge.patches.NAMES)
     found = {m.name for m in pkgutil.iter_modules(greenbridge.patches.__path__)}
-    assert set(greenbridge.patches.NAMES) == found
+    assert {*greenbridge.patches.NAMES, "libraries"} == found
 
 
 @pytest.mark.parametrize("module", TABLES)
@@ -134,6 +135,19 @@ def test_a_table_is_data(name: str) -> None:
         assert isinstance(node, allowed), ast.dump(node)
         if isinstance(node, ast.Name):
             assert node.id in {"Keep", "Patch", "TABLE", "Table"}
+
+
+def test_the_rows_of_libraries_are_complete() -> None:
+    libraries = load_libraries()
+    names = [library.name for library in libraries]
+    assert len(names) == len(set(names))
+    assert not set(names) & {*TABLES, *(part for t in TABLES.values() for part in t.parts)}
+    for library in libraries:
+        assert library.note, f"{library.name} does not say what is different"
+        assert library.replace or library.hook, f"nothing is done to {library.name}"
+        for where in (library.hook, *(row.to for row in library.replace.values())):
+            module, _, _ = where.partition(":")
+            assert not where or importlib.util.find_spec(module), f"there is no {where}"
 
 
 @pytest.mark.parametrize(("module", "name", "row"), replaced())

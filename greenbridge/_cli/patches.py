@@ -9,7 +9,7 @@ import sys
 from itertools import groupby
 from typing import Final
 
-from .._patch_report import rows
+from .._patch_report import libraries, rows
 
 #: Columns of output that goes to a file or a pipe: wide enough that a reason stays on its line.
 _PLAIN_WIDTH: Final = 160
@@ -23,6 +23,7 @@ def show_patches(*, as_json: bool) -> int:
             "python": platform.python_version(),
             "platform": sys.platform,
             "patches": [dataclasses.asdict(row) for row in found],
+            "libraries": [dataclasses.asdict(row) for row in libraries()],
         }
         print(json.dumps(report, indent=2))
         return 0
@@ -39,6 +40,14 @@ def show_patches(*, as_json: bool) -> int:
         for row in group:
             part = f" (part {row.patch!r})" if row.patch not in ("", module) else ""
             table.add_row(row.name, f"{row.what}{part}" if row.what else "[dim]kept[/]", row.reason)
+        console.print(table)
+    table = Table(title="libraries", title_justify="left", title_style="bold", expand=True)
+    for column, ratio in (("name", 3), ("when this is imported", 4), ("what is different", 6)):
+        table.add_column(column, overflow="fold", ratio=ratio)
+    for library in libraries():
+        asked = "" if library.default else f" (only if asked for: patch({library.name!r}))"
+        table.add_row(library.name, library.module, library.note + asked)
+    if table.row_count:
         console.print(table)
     replaced = sum(1 for row in found if row.what)
     console.print(
