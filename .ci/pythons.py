@@ -179,7 +179,7 @@ class Runner:
         self.options = options
         self.env = {
             **{k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", "PYTHONHOME"}},
-            "PYTHONDONTWRITEBYTECODE": "1",  # suites of six Pythons share one checkout
+            "PYTHONPYCACHEPREFIX": str(work / "pycache"),  # the checkout stays clean
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "SHARED": str(work),  # for .ci/newer-pythons enter
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import greenbridge
@@ -11,7 +12,9 @@ from greenbridge._hub import HUBS
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from greenbridge.testing import Heartbeat
 
 #: Seconds far above what anything here takes, for waits that must not end by themselves.
 LONG = 30.0
@@ -40,6 +43,25 @@ def run_green(
     assert reports is not None or not seen, f"the loop reported: {seen}"
     assert not [hub for hub in HUBS if hub.owned], "the hub was not taken down"
     return result
+
+
+@contextmanager
+def others_run(beat: Heartbeat) -> Iterator[None]:
+    """A block that waits for longer than a beat, and lets the loop run meanwhile.
+
+    However late everything is on a busy machine, a beat is due before the wait's end.
+    """
+    greenbridge.sleep(0)  # a heartbeat that has just been made begins
+    before = beat.beats
+    yield
+    assert beat.beats > before, "the loop stood still while the block waited"
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait, in green code, until *condition* holds."""
+    with greenbridge.Timeout(LONG):
+        while not condition():
+            greenbridge.sleep(SHORT / 10)
 
 
 def in_green(body: Callable[..., Any]) -> Callable[..., None]:

@@ -12,6 +12,7 @@ import ssl
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,8 +46,23 @@ def start(folder: Path, *words: str, **more: Any) -> subprocess.Popen[str]:
 def run_demo(folder: Path, *words: str, **more: Any) -> tuple[int, str, str]:
     """Run the demo to its end: exit code, output, errors."""
     with start(folder, *words, **more) as process:
-        output, errors = process.communicate(timeout=FRESH_TIMEOUT)
+        try:
+            output, errors = process.communicate(timeout=FRESH_TIMEOUT)
+        except BaseException:
+            process.kill()
+            raise
         return process.returncode, output, errors
+
+
+def shown_by(terminal: int) -> bytes:
+    """Read a pseudo-terminal until its other side is closed."""
+    shown = b""
+    try:
+        while chunk := os.read(terminal, 65536):
+            shown += chunk
+    except OSError:  # EIO: Linux says so when the other side of a terminal is closed
+        pass
+    return shown
 
 
 def closed_port() -> int:
@@ -95,16 +111,23 @@ def test_table_without_a_terminal_is_plain(tmp_path: Path) -> None:
 )
 def test_a_terminal_sees_a_progress_bar(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
-    code, output, _ = run_demo(
-        tmp_path, "-n", "4", "--latency", "0.1", "--json", stderr=theirs, env={"TERM": "xterm"}
-    )
-    os.close(theirs)
-    shown = b""
-    try:
-        while chunk := os.read(ours, 65536):
-            shown += chunk
-    except OSError:  # EIO: Linux says so when the other side of a terminal is closed
-        pass
+    with ThreadPoolExecutor() as reader:
+        # Read while it runs: a slow machine shows more frames than a terminal's buffer takes.
+        reading = reader.submit(shown_by, ours)
+        try:
+            code, output, _ = run_demo(
+                tmp_path,
+                "-n",
+                "4",
+                "--latency",
+                "0.1",
+                "--json",
+                stderr=theirs,
+                env={"TERM": "xterm"},
+            )
+        finally:
+            os.close(theirs)
+        shown = reading.result()
     os.close(ours)
     assert code == 0
     assert json.loads(output)["ok"]

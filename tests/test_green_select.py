@@ -27,6 +27,8 @@ from .select_worlds import pipe as pipe  # a fixture
 from .worlds import world as world  # a fixture
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .worlds import World
 
 
@@ -183,11 +185,12 @@ def test_others_run_while_one_waits(loop_factory: Any, pipe: tuple[int, int]) ->
         poller.register(r, stdlib.POLLIN)
         with heartbeat() as beat, green.epoll() as epoll, assert_switches(3):
             epoll.register(r, stdlib.EPOLLIN)
-            for wait in (
+            waits: tuple[Callable[[], Any], ...] = (
                 lambda: green.select([r], [], [], 0.1),
                 lambda: poller.poll(100),
                 lambda: epoll.poll(0.1),
-            ):
+            )
+            for wait in waits:
                 with others_run(beat):
                     wait()
 

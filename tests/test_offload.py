@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +13,7 @@ import greenbridge
 from greenbridge import Timeout, await_, offload, sleep, spawn
 from greenbridge.testing import assert_switches
 
-from .green import SHORT, in_green
+from .green import LONG, SHORT, in_green
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,16 +80,17 @@ def test_blocking_calls_in_the_thread_are_the_originals() -> None:
 
 @everywhere
 def test_a_wait_that_is_cut_leaves_the_call_to_itself() -> None:
-    ended = threading.Event()
+    release, ended = threading.Event(), threading.Event()
 
     def slow() -> None:
-        time.sleep(5 * SHORT)
+        release.wait(LONG)
         ended.set()
 
     with pytest.raises(Timeout), Timeout(SHORT):
         offload(slow)
     assert not ended.is_set()
-    assert offload(ended.wait, 100 * SHORT)
+    release.set()
+    assert offload(ended.wait, LONG)
 
 
 def test_where_nothing_can_park_it_is_just_called() -> None:

@@ -285,7 +285,8 @@ async def test_handles_work_with_gather_and_wait_for() -> None:
 
 @in_green
 async def test_a_cancelled_awaiter_leaves_the_thread_running() -> None:
-    thread = spawn(sleep, 3 * SHORT)
+    release = greenbridge.Event()
+    thread = spawn(release.wait)
 
     async def awaiter() -> None:
         await thread
@@ -297,6 +298,7 @@ async def test_a_cancelled_awaiter_leaves_the_thread_running() -> None:
         await task
     assert not thread.ready()
     assert not thread._links
+    release.set()
     await thread
 
 
