@@ -298,6 +298,15 @@ class Pool(Group):
             self._wait_for_room()
         return super().spawn(fn, *args, **kwargs)
 
+    def wait_available(self) -> None:
+        """Wait until there is room; whoever calls ``spawn`` next may be faster.
+
+        First come, first served, among ``spawn`` as well. On cancellation nothing changes.
+        """
+        if self.full() or self._waiting:
+            self._wait_for_room()
+            self._pass_on()
+
     def discard(self, thread: GreenThread) -> None:
         """Take *thread* out, which makes room for the next."""
         super().discard(thread)
