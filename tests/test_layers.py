@@ -51,6 +51,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"_patch_libraries", "_patch_plan", "_patch_report", "_patch_table", "_patching"}),
     frozenset({"patches"}),
     frozenset({"servers"}),
+    frozenset({"gunicorn"}),
     frozenset({"__init__", "__main__", "_cli", "_demo", "auto", "requests", "testing"}),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
