@@ -76,7 +76,7 @@ def do_where(environ: Any, start: Any) -> Any:
 
     import greenbridge
 
-    hub: Any = greenbridge._hub.current_hub()
+    hub: Any = greenbridge._hubs.current_hub()
     try:
         visible = bool(asyncio.get_running_loop())
     except RuntimeError:
