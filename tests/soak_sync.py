@@ -83,7 +83,7 @@ class State:
             "condition": len(self.condition._waiters),
             "condition's lock": len(self.condition._lock._line),
             "event": len(self.event._line),
-            "simple": len(self.simple._ready._line),
+            "simple": len(self.simple._line),
         }
         for each in self.queues:
             name = type(each).__name__

@@ -128,7 +128,7 @@ def test_queue_get(waiter: str, waker: str, loop_factory: Any) -> None:
             queue.task_done()
             Actor(waiter, queue.join).get()
         simple = _sync.SimpleQueue[int]()
-        one = Actor(waiter, simple.get).waits(simple._ready._line)
+        one = Actor(waiter, simple.get).waits(simple._line)
         Actor(waker, simple.put, "", 8).get()
         assert one.get() == 8
 

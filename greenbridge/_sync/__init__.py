@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ._conditions import Barrier as Barrier
 from ._conditions import Condition as Condition
-from ._conditions import Event as Event
+from ._events import Event as Event
 from ._locks import Lock as Lock
 from ._locks import RLock as RLock
 from ._outcome import Outcome as Outcome

@@ -1,4 +1,4 @@
-"""Condition, Event and Barrier."""
+"""Condition and Barrier."""
 
 from __future__ import annotations
 
@@ -9,24 +9,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from .._originals import monotonic
 from .._timers import NEVER
 from .._waiting import parkable, sleep
+from ._insist import insist
+from ._lines import deadline_after, park, park_async
 from ._locks import Lock, RLock
-from ._tickets import (
-    CoroutineTicket,
-    deadline_after,
-    give,
-    give_all,
-    insist,
-    leave,
-    new_ticket,
-    park,
-    park_async,
-)
+from ._tickets import CoroutineTicket, give, new_ticket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
-
-    from ._tickets import Line
 
 T = TypeVar("T")
 
@@ -87,7 +77,7 @@ class Condition(_stdlib.Condition):
             before = exc
             raise
         finally:
-            insist(lambda: self._acquire_again(saved), before)
+            insist(self._acquire_again, saved, before)
             before = None
             self._back(ticket)
 
@@ -208,83 +198,6 @@ class Condition(_stdlib.Condition):
         await self.acquire_async()
 
 
-class Event(_stdlib.Event):
-    """``threading.Event`` for green threads, green tasks, coroutines and native threads at once.
-
-    ``set`` never waits and never lets others run, so signal handlers, finalizers and loop
-    callbacks may call it.
-    """
-
-    __module__ = "greenbridge"
-
-    def __init__(self) -> None:
-        self._flag = False
-        self._line: Line = []
-
-    def is_set(self) -> bool:
-        """Whether it is set."""
-        return self._flag
-
-    isSet = is_set
-
-    def set(self) -> None:
-        """Set it and wake everybody who waits. They return True even if it is cleared at once."""
-        self._flag = True
-        if self._line:
-            give_all(self._line)
-
-    def clear(self) -> None:
-        """Unset it: who calls :meth:`wait` from now on waits."""
-        self._flag = False
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it is set: True, or False after *timeout* seconds (None: no limit).
-
-        Raises:
-            BlockingSwitchError: in a bare loop callback, if the wait could never end.
-
-        On cancellation the wait ends, and nothing else is changed.
-        """
-        if self._flag:
-            return True
-        ticket = new_ticket(deadline_after(timeout), self)
-        self._line.append(ticket)
-        if self._flag and leave(self._line, ticket):  # set before we stood in the line
-            return True
-        return park(self._line, ticket, _nothing)
-
-    async def wait_async(self, timeout: float | None = None) -> bool:
-        """:meth:`wait` in a coroutine."""
-        if self._flag:
-            return True
-        deadline = deadline_after(timeout)
-        ticket = CoroutineTicket()
-        self._line.append(ticket)
-        if self._flag and leave(self._line, ticket):
-            return True
-        return await park_async(self._line, ticket, deadline, _nothing)
-
-    def __repr__(self) -> str:
-        cls = type(self)
-        status = "set" if self._flag else "unset"
-        return f"<{cls.__module__}.{cls.__qualname__} at {id(self):#x}: {status}>"
-
-    @property
-    def _cond(self) -> Condition:
-        # Code that looks into a threading.Event finds a condition here; nothing of ours needs it.
-        made: Condition = self.__dict__.setdefault("_condition", Condition(Lock()))
-        return made
-
-    def _at_fork_reinit(self) -> None:
-        self._line.clear()
-        if "_condition" in self.__dict__:
-            self._cond._at_fork_reinit()  # type: ignore[attr-defined]
-
-
-def _nothing() -> None:
-    """An event that was missed is not passed on: it is still set, or nobody had to see it."""
-
-
 class Barrier(_stdlib.Barrier):
     """``threading.Barrier`` for green threads, green tasks, coroutines and native threads.
 
@@ -347,4 +260,4 @@ class Barrier(_stdlib.Barrier):
                 base._exit()
 
 
-__all__ = ("Barrier", "Condition", "Event")
+__all__ = ("Barrier", "Condition")

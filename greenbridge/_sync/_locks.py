@@ -9,16 +9,9 @@ from greenlet import getcurrent
 from .._carriers import Carrier
 from .._threadstate import NESTED, get_running_loop
 from .._timers import NEVER
-from ._tickets import (
-    CoroutineTicket,
-    check_lock_arguments,
-    deadline_after,
-    give,
-    new_ticket,
-    park,
-    park_async,
-    whoami,
-)
+from ._callers import whoami
+from ._lines import Lined, Permits, lock_deadline
+from ._tickets import give
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -26,14 +19,10 @@ if TYPE_CHECKING:
     from ._tickets import Line
 
 _FREE: Final = None
+_NOBODY: Final = (object(), 0)
 
 
-def _deadline(blocking: bool, timeout: float) -> float:
-    check_lock_arguments(blocking, timeout)
-    return NEVER if timeout == -1 else deadline_after(timeout)
-
-
-class Lock:
+class Lock(Permits):
     """``threading.Lock`` for green threads, green tasks, coroutines and native threads at once.
 
     Whoever has waited longest gets it. Any thread may release it, as in the stdlib. A coroutine
@@ -62,47 +51,27 @@ class Lock:
 
         On cancellation it is not taken.
         """
-        if timeout == -1:
-            try:
-                self._free.pop()
-            except IndexError:
-                if not blocking:
-                    return False
-            else:
-                self._holder = getcurrent()
-                return True
-        return self._acquire(_deadline(blocking, timeout), blocking)
-
-    def _acquire(self, deadline: float, blocking: bool) -> bool:
-        if not self._free or self._line:
-            if not blocking:
-                return False
-            ticket = new_ticket(deadline, self, self._holder)
-            self._line.append(ticket)
-            self._settle()
-            if not park(self._line, ticket, self.release):
-                return False
-        else:
+        deadline = NEVER if timeout == -1 else lock_deadline(blocking, timeout)
+        if self._free:
             try:
                 self._free.pop()
             except IndexError:  # another OS thread was faster
-                return self._acquire(deadline, blocking)
-        self._holder = getcurrent()
-        return True
+                pass
+            else:
+                self._holder = getcurrent()
+                return True
+        if blocking and self._stand(deadline, self._holder):
+            self._holder = getcurrent()
+            return True
+        return False
 
     async def acquire_async(self, timeout: float = -1) -> bool:
         """:meth:`acquire` in a coroutine; False after *timeout* seconds."""
-        deadline = _deadline(True, timeout)
-        try:
-            self._free.pop()
-        except IndexError:
-            ticket = CoroutineTicket()
-            self._line.append(ticket)
-            self._settle()
-            if not await park_async(self._line, ticket, deadline, self.release):
-                return False
-        self._holder = whoami(getcurrent())
-        return True
+        deadline = lock_deadline(True, timeout)
+        if self._take() or await self._stand_async(deadline):
+            self._holder = whoami(getcurrent())
+            return True
+        return False
 
     def release(self) -> None:
         """Give it back, or to whoever has waited longest. Never lets others run.
@@ -113,34 +82,18 @@ class Lock:
         if self._free:
             raise RuntimeError("release unlocked lock")
         self._holder = None
-        if self._line and give(self._line):
+        line = self._line  # _pass_on(), written out
+        if line and give(line):
             return
         self._free.append(_FREE)
-        if self._line:
+        if line:
             self._settle()
-
-    def _settle(self) -> None:
-        """Hand it to whoever waits, if it is free."""
-        while self._line:
-            try:
-                self._free.pop()
-            except IndexError:
-                return  # who has it looks at the line when it gives it back
-            if give(self._line):
-                return
-            self._free.append(_FREE)
 
     def locked(self) -> bool:
         """Whether somebody has it."""
         return not self._free
 
-    def __enter__(self) -> bool:
-        try:
-            self._free.pop()
-        except IndexError:
-            return self._acquire(NEVER, True)
-        self._holder = getcurrent()
-        return True
+    __enter__ = acquire
 
     def __exit__(
         self,
@@ -182,7 +135,7 @@ class Lock:
     locked_lock = locked
 
 
-class RLock:
+class RLock(Lined):
     """``threading.RLock``: its owner may take it again. Owned per green thread, Task, OS thread.
 
     Whoever has waited longest gets it. In a Task, green or not, sync code and coroutines of that
@@ -194,10 +147,10 @@ class RLock:
     __slots__ = ("__weakref__", "_held", "_line")
 
     def __init__(self) -> None:
-        # Empty while it is free; else its only value is [owner, how often]. A list of its own for
-        # each time that it is taken: setdefault() takes it and says so in one step, so that a
-        # signal handler finds either a free lock or one of its own.
-        self._held: dict[int, list[Any]] = {}
+        # Empty while it is free; else its only value is (owner, how often), a new one each time
+        # that it is taken: setdefault() takes it and says so in one step, so that a signal handler
+        # finds either a free lock or one of its own.
+        self._held: dict[int, tuple[Any, int]] = {}
         self._line: Line = []
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
@@ -208,57 +161,44 @@ class RLock:
         me: Any = getcurrent()
         if (type(me) is not Carrier or NESTED) and (get_running_loop() is not None or me.parent):
             me = whoami(me)
-        if timeout == -1:
-            mark = [me, 1]
-            found = self._held.setdefault(0, mark)
-            if found is mark:
-                return True
-            if found[0] is me:
-                found[1] += 1
-                return True
-            if not blocking:
-                return False
-        return self._acquire(me, _deadline(blocking, timeout), blocking)
+        deadline = NEVER if timeout == -1 else lock_deadline(blocking, timeout)
+        mark = (me, 1)
+        found = self._held.setdefault(0, mark)
+        if found is mark:
+            return True
+        if found[0] is me:
+            self._held[0] = (me, found[1] + 1)
+            return True
+        return blocking and self._wait(me, deadline, found[0])
 
     __enter__ = acquire
 
-    def _acquire(self, me: Any, deadline: float, blocking: bool) -> bool:
-        found = self._try(me)
-        if found is None:
-            return True
-        if not blocking:
+    def _wait(self, me: Any, deadline: float, holder: Any) -> bool:
+        if not self._stand(deadline, holder):
             return False
-        ticket = new_ticket(deadline, self, found[0])
-        self._line.append(ticket)
-        self._settle()
-        if not park(self._line, ticket, self._pass_on):
-            return False
-        self._held[0] = [me, 1]
+        self._held[0] = (me, 1)
         return True
 
-    def _try(self, me: Any) -> list[Any] | None:
+    def _try(self, me: Any) -> Any:
         """Take it if that needs no wait; else who has it."""
-        mark = [me, 1]
+        mark = (me, 1)
         found = self._held.setdefault(0, mark)
         if found is mark:
             return None
         if found[0] is me:
-            found[1] += 1
+            self._held[0] = (me, found[1] + 1)
             return None
-        return found
+        return found[0]
 
     async def acquire_async(self, timeout: float = -1) -> bool:
         """:meth:`acquire` in a coroutine; False after *timeout* seconds."""
-        deadline = _deadline(True, timeout)
+        deadline = lock_deadline(True, timeout)
         me = whoami(getcurrent())
         if self._try(me) is None:
             return True
-        ticket = CoroutineTicket()
-        self._line.append(ticket)
-        self._settle()
-        if not await park_async(self._line, ticket, deadline, self._pass_on):
+        if not await self._stand_async(deadline):
             return False
-        self._held[0] = [me, 1]
+        self._held[0] = (me, 1)
         return True
 
     def release(self) -> None:
@@ -271,11 +211,14 @@ class RLock:
         if (type(me) is not Carrier or NESTED) and (get_running_loop() is not None or me.parent):
             me = whoami(me)
         held = self._held
-        found = held.get(0)
-        if found is None or found[0] is not me:
+        try:
+            found = held[0]
+        except KeyError:
+            found = _NOBODY
+        if found[0] is not me:
             raise RuntimeError("cannot release un-acquired lock")
         if found[1] > 1:
-            found[1] -= 1
+            held[0] = (me, found[1] - 1)
         elif self._line:
             self._pass_on()
         else:
@@ -285,14 +228,14 @@ class RLock:
 
     def _pass_on(self) -> None:
         """Hand it to whoever waits, or free it. The caller holds it, or was given it just now."""
-        self._held[0] = [self, 1]  # on its way
+        self._held[0] = (self, 1)  # on its way
         if not give(self._line):
             del self._held[0]
             self._settle()
 
     def _settle(self) -> None:
         while self._line:
-            mark = [self, 1]
+            mark = (self, 1)
             if self._held.setdefault(0, mark) is not mark:
                 return  # who has it looks at the line when it gives it back
             if give(self._line):
@@ -333,29 +276,33 @@ class RLock:
 
     # What threading.Condition and the threading module ask of an RLock.
 
-    def _is_owned(self) -> bool:
+    def _mine(self) -> tuple[Any, int] | None:
+        """Its (owner, how often), if that is the caller."""
         found = self._held.get(0)
-        return found is not None and found[0] is whoami(getcurrent())
+        return found if found is not None and found[0] is whoami(getcurrent()) else None
+
+    def _is_owned(self) -> bool:
+        return self._mine() is not None
 
     def _recursion_count(self) -> int:
-        found = self._held.get(0)
-        return 0 if found is None or found[0] is not whoami(getcurrent()) else found[1]
+        found = self._mine()
+        return 0 if found is None else found[1]
 
     def _release_save(self) -> tuple[int, Any]:
-        count = self._recursion_count()
-        if not count:
+        found = self._mine()
+        if found is None:
             raise RuntimeError("cannot release un-acquired lock")
-        me = self._held[0][0]
-        self._held[0][1] = 1
+        owner, count = found
+        self._held[0] = (owner, 1)
         self.release()
-        return count, me
+        return count, owner
 
     def _acquire_restore(self, state: tuple[int, Any]) -> None:
         self.acquire()
         self._restore(state)
 
     def _restore(self, state: tuple[int, Any]) -> None:
-        self._held[0][1] = state[0]
+        self._held[0] = (self._held[0][0], state[0])
 
     def _at_fork_reinit(self) -> None:
         self._line.clear()

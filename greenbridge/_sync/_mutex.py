@@ -8,19 +8,11 @@ from typing import TYPE_CHECKING, Any
 from greenlet import getcurrent
 
 from .._timers import NEVER
+from ._callers import whoami
 from ._conditions import Condition
+from ._lines import lock_deadline, park, park_async
 from ._locks import RLock
-from ._tickets import (
-    CoroutineTicket,
-    NativeTicket,
-    deadline_after,
-    give,
-    leave,
-    new_ticket,
-    park,
-    park_async,
-    whoami,
-)
+from ._tickets import CoroutineTicket, NativeTicket, give, leave, new_ticket
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -34,74 +26,71 @@ class Mutex(RLock):
     Unlike the public locks it is not handed over: whoever is woken tries again, and who comes
     first has it. It is held for microseconds, and many native threads that hand it to one another
     would need a switch of the OS for each item. Fair are the reservations of the queue.
+
+    The queue's own methods take it as the greenlet that they run in, which costs less than to ask
+    whose that is. So it is the caller's if either has it.
     """
 
-    __slots__ = ("inbox", "queue")
+    __slots__ = ("queue",)
 
     def __init__(self, queue: Queue[Any]) -> None:
         super().__init__()
-        self.inbox: list[Any] = []
         self.queue: weakref.ref[Queue[Any]] = weakref.ref(queue)
 
-    def _acquire(self, me: Any, deadline: float, blocking: bool) -> bool:
-        if self._try(me) is None:
+    def _wait(self, me: Any, deadline: float, holder: Any, natively: bool = False) -> bool:
+        mine = self._mine()
+        if mine is not None:
+            self._held[0] = (mine[0], mine[1] + 1)
             return True
-        return blocking and self._wait(me, lambda: new_ticket(deadline, self, self.holder()))
+        line = self._line
+        again = False
+        while True:
+            ticket = NativeTicket(NEVER, False) if natively else new_ticket(deadline, self, holder)
+            # Who blocks an OS thread goes first: those before it may need that thread to run.
+            first = again or type(ticket) is NativeTicket
+            line.insert(0 if first else len(line), ticket)
+            self._settle()
+            if not park(line, ticket, self._pass_on):
+                return False
+            holder = self._try(me)
+            if holder is None:
+                return True
+            again = True
 
     def acquire_natively(self, me: Any) -> None:
         """Take it from another OS thread, without letting others run in this one."""
-        self._wait(me, lambda: NativeTicket(NEVER, False))
-
-    def holder(self) -> Any:
-        """Who has it; None if it is free."""
-        found = self._held.get(0)
-        return found and found[0]
-
-    def _wait(self, me: Any, make: Any) -> bool:
-        line = self._line
-        first_time = True
-        while True:
-            ticket = make()
-            # Who blocks an OS thread goes first: those before it may need that thread to run.
-            last = first_time and type(ticket) is not NativeTicket
-            line.insert(len(line) if last else 0, ticket)
-            first_time = False
-            if self._try(me) is None:  # given back before we stood in the line
-                if leave(line, ticket):
-                    return True
-                self.release()  # woken: the wake must be waited for, and not with the mutex
-            if not park(line, ticket, self._pass_on):
-                return False
-            if self._try(me) is None:
-                return True
+        if self._try(me) is not None:
+            self._wait(me, NEVER, None, natively=True)
 
     async def acquire_async(self, timeout: float = -1) -> bool:
         """As of RLock."""
         me = whoami(getcurrent())
-        deadline = NEVER if timeout == -1 else deadline_after(timeout)
+        deadline = lock_deadline(True, timeout)
         line = self._line
         place = len(line)
         while self._try(me) is not None:
             ticket = CoroutineTicket()
             line.insert(place, ticket)
             place = 0
-            if self._try(me) is None:
-                leave(line, ticket)
-                return True
+            self._settle()
             if not await park_async(line, ticket, deadline, self._pass_on):
                 return False
         return True
 
     def release(self) -> None:
-        """As of RLock; first puts in what was left in the inbox."""
-        while self.inbox and self._recursion_count() == 1:
-            queue = self.queue()
-            if queue is None:
-                break
-            queue._empty_inbox()
-        super().release()
-        if self.inbox and (queue := self.queue()) is not None:
-            queue._look_at_inbox()  # left there just now
+        """As of RLock; afterwards what was left in the inbox is put in."""
+        found = self._mine()
+        if found is None:
+            raise RuntimeError("cannot release un-acquired lock")
+        if found[1] > 1:
+            self._held[0] = (found[0], found[1] - 1)
+            return
+        del self._held[0]
+        queue = self.queue()
+        if queue is not None:
+            queue._look_at_inbox()
+        elif self._line:
+            self._settle()
 
     def __exit__(
         self,
@@ -111,11 +100,15 @@ class Mutex(RLock):
     ) -> None:
         self.release()
 
-    def _pass_on(self) -> None:
-        """RLock.release() calls it when somebody waits, and who was woken in vain."""
+    def _mine(self) -> tuple[Any, int] | None:
         found = self._held.get(0)
-        if found is not None and found[0] is whoami(getcurrent()):
-            del self._held[0]
+        if found is None:
+            return None
+        own = getcurrent()
+        return found if found[0] is own or found[0] is whoami(own) else None
+
+    def _pass_on(self) -> None:
+        """Somebody was woken in vain: whoever is next may try."""
         self._settle()
 
     def _settle(self) -> None:

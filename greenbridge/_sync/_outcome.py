@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
 
 from .._originals import allocate_lock
-from ._conditions import Event
+from ._events import Event
 
 if TYPE_CHECKING:
     from collections.abc import Generator

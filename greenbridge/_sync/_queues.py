@@ -17,14 +17,13 @@ import queue as _stdlib
 from queue import Empty, Full
 from typing import Any, Final, TypeVar
 
+from greenlet import getcurrent
+
 from ._conditions import Condition
 from ._guarded import Guarded
-from ._mutex import Mutex, Side
-from ._tickets import (
-    CoroutineTicket,
-    deadline_after,
-    new_ticket,
-)
+from ._lines import deadline_after
+from ._mutex import Side
+from ._tickets import CoroutineTicket, new_ticket
 
 T = TypeVar("T")
 
@@ -45,18 +44,10 @@ class Queue(Guarded, _stdlib.Queue[T]):
 
     __module__ = "greenbridge"
 
-    mutex: Any
-
     def __init__(self, maxsize: int = 0) -> None:
         self.maxsize = maxsize
         self._init(maxsize)
-        self.mutex = Mutex(self)
-        self._held = self.mutex._held
-        self._getters: list[Any] = []
-        self._putters: list[Any] = []
-        # The tickets of those who were handed an item or a place and have not come for it.
-        self._items_reserved: list[Any] = []
-        self._places_reserved: list[Any] = []
+        self._prepare()
         self.not_empty: Condition = Side(self.mutex, self._getters, self._items_reserved)
         self.not_full: Condition = Side(self.mutex, self._putters, self._places_reserved)
         self.all_tasks_done: Condition = Condition(self.mutex)
@@ -80,24 +71,25 @@ class Queue(Guarded, _stdlib.Queue[T]):
 
         On cancellation the item is not put in.
         """
-        waits = block and self.maxsize > 0
-        if waits:
-            self._must_enter()
-        elif not self._enter(False):
-            if self.is_shutdown:
-                raise ShutDown
-            if 0 < self.maxsize <= self._qsize() + len(self.mutex.inbox):
-                raise Full
-            self.mutex.inbox.append((item,))
-            self._look_at_inbox()
+        mark = (getcurrent(), 1)
+        held = self._held
+        if held.setdefault(0, mark) is not mark and not self._enter_to_put(item, block):
             return
         try:
+            if self._inbox:
+                self._empty_inbox()
             if self.is_shutdown:
                 raise ShutDown
-            if waits and timeout is not None and timeout < 0:
-                raise ValueError("'timeout' must be a non-negative number")
-            if self._has_place():
-                self._accept(item)
+            maxsize = self.maxsize
+            if maxsize > 0:
+                if timeout is not None and timeout < 0 and block:
+                    raise ValueError("'timeout' must be a non-negative number")
+                full = self._qsize() + len(self._places_reserved) >= maxsize
+            if maxsize <= 0 or not full:
+                self._put(item)  # _accept(), written out
+                self.unfinished_tasks += 1
+                if self._getters:
+                    self._serve()
                 return
             if not block or timeout == 0:
                 raise Full
@@ -105,11 +97,12 @@ class Queue(Guarded, _stdlib.Queue[T]):
             ticket = new_ticket(until, self)
             self._putters.append(ticket)
         finally:
-            self._exit()
+            del held[0]
+            if self._inbox or self._wanted:
+                self._look_at_inbox()
         line, reserved = self._putters, self._places_reserved
         while True:
             in_time = self._wait(line, reserved, ticket)
-            self._come_back(line, reserved, ticket)
             try:
                 if self._put_reserved(item):
                     return
@@ -119,6 +112,22 @@ class Queue(Guarded, _stdlib.Queue[T]):
                 line.insert(0, ticket)
             finally:
                 self._go(line)
+
+    def _enter_to_put(self, item: T, block: bool) -> bool:
+        """Take the mutex, which somebody has; False if *item* was put where they look for it."""
+        limited = self.maxsize > 0
+        if limited and block:
+            self._must_enter()
+            return True
+        if limited and self._enter(False):
+            return True
+        if self.is_shutdown:
+            raise ShutDown
+        if limited and self._qsize() + len(self._inbox) >= self.maxsize:
+            raise Full
+        self._inbox.append((item,))
+        self._look_at_inbox()
+        return False
 
     def _put_reserved(self, item: T) -> bool:
         if self.is_shutdown:
@@ -144,7 +153,6 @@ class Queue(Guarded, _stdlib.Queue[T]):
         line, reserved = self._putters, self._places_reserved
         while True:
             in_time = await self._wait_async(line, reserved, ticket, until)
-            self._come_back(line, reserved, ticket)
             try:
                 if self._put_reserved(item):
                     return
@@ -172,34 +180,42 @@ class Queue(Guarded, _stdlib.Queue[T]):
 
         On cancellation no item is taken: whoever waits next gets it.
         """
-        if block:
-            self._must_enter()
-        elif not self._enter(False):
-            raise Empty
-        try:
-            if self._available():
-                if block and timeout is not None and timeout < 0:
-                    raise ValueError("'timeout' must be a non-negative number")
-                return self._take()  # type: ignore[no-any-return]
-            self._refuse_get()
-            if not block:
+        mark = (getcurrent(), 1)
+        held = self._held
+        if held.setdefault(0, mark) is not mark:
+            if block:
+                self._must_enter()
+            elif not self._enter(False):
                 raise Empty
-            if timeout is not None and timeout <= 0:
-                if timeout < 0:
-                    raise ValueError("'timeout' must be a non-negative number")
+        try:
+            if self._inbox:
+                self._empty_inbox()
+            if timeout is not None and timeout < 0 and block:
+                raise ValueError("'timeout' must be a non-negative number")
+            if self._qsize() > len(self._items_reserved):
+                item = self._get()
+                if self._putters:
+                    self._serve()
+                return item  # type: ignore[no-any-return]
+            self._refuse_get()
+            if not block or timeout == 0:
                 raise Empty
             until = deadline_after(timeout)
             ticket = new_ticket(until, self)
             self._getters.append(ticket)
         finally:
-            self._exit()
+            del held[0]
+            if self._inbox or self._wanted:
+                self._look_at_inbox()
         line, reserved = self._getters, self._items_reserved
         while True:
             in_time = self._wait(line, reserved, ticket)
-            self._come_back(line, reserved, ticket)
             try:
-                if self._available():
-                    return self._take()  # type: ignore[no-any-return]
+                if self._qsize() > len(reserved):
+                    item = self._get()
+                    if self._putters:
+                        self._serve()
+                    return item  # type: ignore[no-any-return]
                 self._refuse_get()
                 if not in_time:
                     raise Empty
@@ -211,21 +227,20 @@ class Queue(Guarded, _stdlib.Queue[T]):
     async def get_async(self, timeout: float | None = None) -> T:
         """:meth:`get` in a coroutine."""
         async with self.mutex:
-            if self._available():
-                return self._take()  # type: ignore[no-any-return]
-            self._refuse_get()
             if timeout is not None and timeout < 0:
                 raise ValueError("'timeout' must be a non-negative number")
+            if self._qsize() > len(self._items_reserved):
+                return self._take()
+            self._refuse_get()
             until = deadline_after(timeout)
             ticket = CoroutineTicket()
             self._getters.append(ticket)
         line, reserved = self._getters, self._items_reserved
         while True:
             in_time = await self._wait_async(line, reserved, ticket, until)
-            self._come_back(line, reserved, ticket)
             try:
-                if self._available():
-                    return self._take()  # type: ignore[no-any-return]
+                if self._qsize() > len(reserved):
+                    return self._take()
                 self._refuse_get()
                 if not in_time:
                     raise Empty
@@ -233,6 +248,12 @@ class Queue(Guarded, _stdlib.Queue[T]):
                 line.insert(0, ticket)
             finally:
                 self._go(line)
+
+    def _take(self) -> T:
+        item = self._get()
+        if self._putters:
+            self._serve()
+        return item  # type: ignore[no-any-return]
 
     def _refuse_get(self) -> None:
         if self.is_shutdown and not self._qsize():
@@ -242,15 +263,32 @@ class Queue(Guarded, _stdlib.Queue[T]):
 
     def qsize(self) -> int:
         """How many items there are now."""
-        return self._qsize()
+        return self._qsize() + sum(map(len, self._inbox))
 
     def empty(self) -> bool:
         """Whether there is no item now."""
-        return not self._qsize()
+        return not self._qsize() and not any(self._inbox)
 
     def full(self) -> bool:
         """Whether there are as many items as there may be now."""
-        return 0 < self.maxsize <= self._qsize()
+        return 0 < self.maxsize <= self.qsize()
+
+    def task_done(self) -> None:
+        """Say that an item that was taken out is dealt with; see :meth:`join`.
+
+        Raises:
+            ValueError: if it was called more often than there were items.
+        """
+        self._must_enter()
+        try:
+            unfinished = self.unfinished_tasks - 1
+            if unfinished < 0:
+                raise ValueError("task_done() called too many times")
+            if not unfinished:
+                self.all_tasks_done.notify_all()
+            self.unfinished_tasks = unfinished
+        finally:
+            self._exit()
 
     def join(self) -> None:
         """Wait until :meth:`task_done` was called for every item that was put in.

@@ -6,8 +6,8 @@ import threading as _stdlib
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final
 
-from .._timers import NEVER
-from ._tickets import CoroutineTicket, deadline_after, give, new_ticket, park, park_async
+from ._lines import Permits, deadline_after
+from ._tickets import give
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _PERMIT: Final = None
 
 
-class Semaphore(_stdlib.Semaphore):
+class Semaphore(Permits, _stdlib.Semaphore):
     """``threading.Semaphore`` for green threads, green tasks, coroutines and native threads.
 
     Whoever has waited longest gets the next permit. ``release`` and ``acquire(blocking=False)``
@@ -61,30 +61,19 @@ class Semaphore(_stdlib.Semaphore):
         """
         if not blocking and timeout is not None:
             raise ValueError("can't specify timeout for non-blocking acquire")
-        try:
-            self._free.pop()
-            return True
-        except IndexError:
-            if self._take():
+        if self._free:
+            try:
+                self._free.pop()
                 return True
-        if not blocking:
-            return False
-        ticket = new_ticket(NEVER if timeout is None else deadline_after(timeout), self)
-        self._line.append(ticket)
-        self._settle()
-        return park(self._line, ticket, self._put_back)
+            except IndexError:  # another OS thread was faster
+                pass
+        return self._take() or (blocking and self._stand(deadline_after(timeout)))
 
     __enter__ = acquire
 
     async def acquire_async(self, timeout: float | None = None) -> bool:
         """:meth:`acquire` in a coroutine; False after *timeout* seconds."""
-        if self._take():
-            return True
-        deadline = deadline_after(timeout)
-        ticket = CoroutineTicket()
-        self._line.append(ticket)
-        self._settle()
-        return await park_async(self._line, ticket, deadline, self._put_back)
+        return self._take() or await self._stand_async(deadline_after(timeout))
 
     def release(self, n: int = 1) -> None:
         """Give back *n* permits, first to those who have waited longest.
@@ -95,7 +84,7 @@ class Semaphore(_stdlib.Semaphore):
         if n < 1:
             raise ValueError("n must be one or more")
         if n == 1:
-            self._put_back()
+            self._pass_on()
             return
         while n > 0 and self._line and give(self._line):
             n -= 1
@@ -104,25 +93,7 @@ class Semaphore(_stdlib.Semaphore):
             self._settle()
 
     def _take(self) -> bool:
-        """Take a permit, if there is one."""
-        try:
-            self._free.pop()
-        except IndexError:
-            return next(self._initial, self) is not self
-        return True
-
-    def _put_back(self) -> None:
-        if self._line and give(self._line):
-            return
-        self._free.append(_PERMIT)
-        if self._line:
-            self._settle()
-
-    def _settle(self) -> None:
-        """Hand out what is free, if somebody waits."""
-        while self._line and self._take():
-            if not give(self._line):
-                self._free.append(_PERMIT)
+        return super()._take() or next(self._initial, self) is not self
 
     def __exit__(
         self,

@@ -1,19 +1,25 @@
-"""SimpleQueue: the stdlib's C queue, and a semaphore that counts what is in it."""
+"""SimpleQueue: the stdlib's C queue, and a permit for each item that is in it."""
 
 from __future__ import annotations
 
 import queue as _stdlib
 from queue import Empty
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from ._semaphores import Semaphore
+from .._timers import NEVER
+from ._lines import Permits, deadline_after
+from ._tickets import give
+
+if TYPE_CHECKING:
+    from ._tickets import Line
 
 T = TypeVar("T")
+_PERMIT: Final = None
 _put_simple: Final[Any] = _stdlib.SimpleQueue.put
 _get_simple: Final[Any] = _stdlib.SimpleQueue.get
 
 
-class SimpleQueue(_stdlib.SimpleQueue[T]):
+class SimpleQueue(Permits, _stdlib.SimpleQueue[T]):
     """``queue.SimpleQueue``: without limit and ``task_done``, and quicker than :class:`Queue`.
 
     ``put`` never waits, never lets others run and may interrupt any other operation.
@@ -23,12 +29,18 @@ class SimpleQueue(_stdlib.SimpleQueue[T]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._ready = Semaphore(0)
+        self._free: list[None] = []
+        self._line: Line = []
 
     def put(self, item: T, block: bool = True, timeout: float | None = None) -> None:
         """Put *item* in; the other arguments are there for likeness with :meth:`Queue.put`."""
         _put_simple(self, item)
-        self._ready.release()
+        line = self._line  # _pass_on(), written out
+        if line and give(line):
+            return
+        self._free.append(_PERMIT)
+        if line:
+            self._settle()
 
     def put_nowait(self, item: T) -> None:
         """The same as :meth:`put`."""
@@ -36,9 +48,15 @@ class SimpleQueue(_stdlib.SimpleQueue[T]):
 
     def get(self, block: bool = True, timeout: float | None = None) -> T:
         """Take the next item out. Arguments, errors and cancellation as of :meth:`Queue.get`."""
-        if timeout is not None and block and timeout < 0:
-            raise ValueError("'timeout' must be a non-negative number")
-        if not self._ready.acquire(block, timeout if block else None):
+        deadline = NEVER if timeout is None or not block else _deadline(timeout)
+        if self._free:
+            try:
+                self._free.pop()
+            except IndexError:  # another OS thread was faster
+                pass
+            else:
+                return _get_simple(self, False)  # type: ignore[no-any-return]
+        if not block or not self._stand(deadline):
             raise Empty
         return _get_simple(self, False)  # type: ignore[no-any-return]
 
@@ -48,15 +66,20 @@ class SimpleQueue(_stdlib.SimpleQueue[T]):
 
     async def get_async(self, timeout: float | None = None) -> T:
         """:meth:`get` in a coroutine."""
-        if timeout is not None and timeout < 0:
-            raise ValueError("'timeout' must be a non-negative number")
-        if not await self._ready.acquire_async(timeout):
+        deadline = NEVER if timeout is None else _deadline(timeout)
+        if not self._take() and not await self._stand_async(deadline):
             raise Empty
         return _get_simple(self, False)  # type: ignore[no-any-return]
 
     async def put_async(self, item: T) -> None:
         """The same as :meth:`put`, for likeness with :meth:`Queue.put_async`."""
         self.put(item)
+
+
+def _deadline(timeout: float) -> float:
+    if timeout < 0:
+        raise ValueError("'timeout' must be a non-negative number")
+    return deadline_after(timeout)
 
 
 __all__ = ("SimpleQueue",)

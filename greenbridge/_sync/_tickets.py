@@ -16,6 +16,8 @@ primitive is one call that the interpreter does not interrupt, and between two s
 entered again, by another thread, a signal handler or the garbage collector. After each step that
 could have been missed by somebody, the line is looked at once more.
 
+``_lines`` has the one way to wait that all of them share.
+
 The way not taken: state under a small native lock. A finalizer that runs while its own thread
 holds that lock would wait for ever (https://github.com/gevent/gevent/issues/1957).
 """
@@ -24,30 +26,22 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from greenlet import getcurrent
 
 from .._carriers import Carrier
-from .._errors import BlockingSwitchError, GreenbridgeError, GreenExit
 from .._hub import _local
 from .._originals import TIMEOUT_MAX, allocate_lock, get_ident, monotonic
-from .._owners import Waiter
+from .._owners import WOKEN, Waiter
 from .._portal import TaskWaiter, current_owner, make_waiter
-from .._tasks import Worker
-from .._threadstate import NESTED, get_running_loop
+from .._threadstate import get_running_loop
 from .._timers import NEVER
 from .._waiting import stalling
+from ._callers import holds_a_loop_up, refuse_endless
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     Line = list[Any]
-
-# How often a lock that must be taken is tried again after interruptions (a guess): each of them
-# is somebody's kill or timeout, and there are not that many.
-_INSIST_MAX: Final = 100
 
 _fork: int = 0  # how many forks this process is away from the first one
 
@@ -133,7 +127,7 @@ def _nothing() -> None:
     """What a loop is nudged with."""
 
 
-def wake(ticket: Any) -> bool:
+def _wake(ticket: Any) -> bool:
     """Tell *ticket*, which has been taken out of its line; False if nobody waits with it."""
     kind = type(ticket)
     if kind is not Waiter and kind is not TaskWaiter:
@@ -151,15 +145,36 @@ def wake(ticket: Any) -> bool:
     return True
 
 
-def give(line: Line) -> bool:
-    """Hand something to whoever has waited longest; False if nobody waits."""
+def give(line: Line, reserved: Line | None = None) -> bool:
+    """Hand something to whoever has waited longest; False if nobody waits.
+
+    *reserved* gets the ticket before its waiter can run.
+    """
     while line:
         try:
             ticket = line.pop(0)
         except IndexError:
             return False
-        if wake(ticket):
+        if reserved is not None:
+            reserved.append(ticket)
+        if type(ticket) is Waiter:
+            own: Any = getcurrent()
+            hub = ticket.owner.hub
+            if type(own) is Carrier and own.hub is hub and not hub.closed:
+                # One green thread wakes another of its hub: Waiter.wake, written out.
+                if not ticket.state:
+                    ticket.state = WOKEN
+                    hub.ready.append(ticket.greenlet)
+                    if hub.more:
+                        hub.more -= 1
+                        hub.budget += 1
+                    elif not hub.scheduled:
+                        hub.schedule_drain()
+                return True
+        if _wake(ticket):
             return True
+        if reserved is not None:
+            leave(reserved, ticket)
     return False
 
 
@@ -180,7 +195,7 @@ def leave(line: Line, ticket: Any) -> bool:
 
 
 def new_ticket(deadline: float, what: object, holder: Any = None) -> Any:
-    """A ticket of the code that runs now.
+    """A ticket of the code that runs now, which waits for *what*; *holder* has it.
 
     Raises:
         BlockingSwitchError: in code that a loop runs directly, if the wait could never end.
@@ -193,170 +208,10 @@ def new_ticket(deadline: float, what: object, holder: Any = None) -> Any:
     owner = current_owner()
     if owner is not None:
         return make_waiter(owner, deadline)
-    stalls = _holds_a_loop_up()
+    stalls = holds_a_loop_up()
     if stalls and deadline == NEVER:
-        _refuse_endless(what, holder)
+        refuse_endless(what, holder)
     return NativeTicket(deadline, stalls)
 
 
-def park(line: Line, ticket: Any, pass_on: Callable[[], object]) -> bool:
-    """Wait with *ticket*, which stands in *line*: True if it was given something, else False.
-
-    What was given to a waiter that is interrupted goes to *pass_on*.
-    """
-    try:
-        if ticket.park():
-            return True
-    except BaseException:
-        if not leave(line, ticket):
-            pass_on()
-        raise
-    return not leave(line, ticket)  # given at the last moment: it has it
-
-
-async def park_async(
-    line: Line, ticket: CoroutineTicket, deadline: float, pass_on: Callable[[], object]
-) -> bool:
-    """As :func:`park`, for a coroutine."""
-    timer = None
-    if deadline != NEVER:
-        timer = ticket.loop.call_later(max(0.0, deadline - monotonic()), ticket.settle, False)
-    try:
-        if await ticket.future:
-            return True
-    except BaseException:
-        if not leave(line, ticket) and not ticket.lost:
-            pass_on()
-        raise
-    finally:
-        if timer is not None:
-            timer.cancel()
-    return not leave(line, ticket)
-
-
-def deadline_after(timeout: float | None) -> float:
-    """When *timeout* seconds are over; a negative one is over at once.
-
-    Raises:
-        TypeError, ValueError, OverflowError: as a native lock for such a timeout.
-    """
-    if timeout is None:
-        return NEVER
-    if not timeout <= 0:  # NaN, too
-        check_lock_arguments(True, timeout)
-    return monotonic() + timeout
-
-
-def check_lock_arguments(blocking: bool, timeout: float) -> None:
-    """Raise what a native lock of this Python raises for these arguments."""
-    allocate_lock().acquire(blocking, timeout)
-
-
-def whoami(own: Any) -> Any:
-    """What an RLock belongs to: a green thread's carrier, a Task, or a native thread.
-
-    *own* is the current greenlet. (An OS thread has a greenlet of its own, too.)
-    """
-    if type(own) is Carrier and own not in NESTED:
-        return own
-    loop = get_running_loop()
-    if loop is not None:
-        try:
-            task = asyncio.current_task(loop)
-        except RuntimeError:
-            task = None
-        if task is not None:
-            return task
-    at = own
-    while at is not None:  # a greenlet that code in a green thread made
-        if type(at) is Carrier:
-            return at
-        at = at.parent
-    return own
-
-
-def insist(acquire: Callable[[], object], before: BaseException | None) -> None:
-    """Take a lock back that the caller must hold when it goes on, come what may.
-
-    What interrupts it meanwhile is raised afterwards, unless *before* is on its way already; then
-    it is raised at the caller's next wait. A cancellation takes precedence.
-    """
-    late: list[BaseException] = []
-    while True:
-        try:
-            acquire()
-            break
-        except GreenbridgeError:
-            raise  # nothing can wait here any more
-        except BaseException as exc:
-            late.append(exc)
-            if len(late) > _INSIST_MAX:
-                raise
-    if late:
-        _raise_late(late, before)
-
-
-def _rank(exc: BaseException) -> int:
-    if isinstance(exc, KeyboardInterrupt):
-        return 0
-    if isinstance(exc, asyncio.CancelledError):
-        return 1
-    return 2 if isinstance(exc, GreenExit) else 3
-
-
-def _raise_late(late: list[BaseException], before: BaseException | None) -> None:
-    first = min(late, key=_rank)
-    owner = current_owner()
-    rest = [exc for exc in late if exc is not first]
-    if before is not None and not isinstance(first, (KeyboardInterrupt, asyncio.CancelledError)):
-        rest.insert(0, first)
-        first = before
-    for exc in rest:
-        if owner is not None and not isinstance(exc, asyncio.CancelledError):
-            owner.interrupt(exc)
-    if first is not before:
-        raise first
-
-
-# -- code that a loop runs directly ----------------------------------------------------------------
-
-
-def _holds_a_loop_up() -> bool:
-    if get_running_loop() is not None:
-        return True
-    hub = _local.hub
-    return hub is not None and not hub.closed and hub.loop.is_running()
-
-
-def is_here(holder: Any) -> bool:
-    """Whether *holder* is a green thread or a Task of this OS thread, not the code that runs."""
-    own: Any = getcurrent()
-    if isinstance(holder, asyncio.Future):
-        return holder.get_loop() is get_running_loop() and not holder.done()
-    if holder is own or not isinstance(holder, (Carrier, Worker)):
-        return False
-    hub = holder.hub if isinstance(holder, Carrier) else getattr(holder.job, "hub", None)
-    return hub is not None and hub.ident == get_ident()
-
-
-def same_os_thread(holder: Any) -> bool:
-    """Whether *holder* (see :func:`whoami`) runs in the OS thread of the caller, or may."""
-    if isinstance(holder, asyncio.Future):
-        return is_here(holder)
-    own: Any = getcurrent()
-    while own.parent is not None:
-        own = own.parent
-    top: Any = holder
-    while top.parent is not None:
-        top = top.parent
-    return top is own
-
-
-def _refuse_endless(what: object, holder: Any) -> None:
-    if not is_here(holder) and len(sys._current_frames()) > 1:
-        return  # another OS thread may end it
-    raise BlockingSwitchError(
-        f"{what!r} was waited for in code that the event loop runs directly (a callback, or a "
-        "coroutine that is no green task); nothing could end the wait meanwhile. In an async def "
-        "write 'await ..._async()'; in a callback take it without blocking, or spawn() the code"
-    )
+__all__ = ("CoroutineTicket", "NativeTicket", "give", "give_all", "leave", "new_ticket")
