@@ -98,8 +98,10 @@ class Hub:
         "keeper",
         "loop",
         "more",
+        "on_stop",
         "owned",
         "pid",
+        "pinned",
         "ready",
         "root",
         "scheduled",
@@ -139,6 +141,10 @@ class Hub:
         self._call_soon = loop.call_soon
         self._drain_bound = self._drain
         self.hooks: Any = sys.get_asyncgen_hooks()
+        # Called when somebody stops a loop that the hub runs: it goes on, but the main program
+        # may wait for that (_program).
+        self.on_stop: Callable[[], object] | None = None
+        self.pinned = False  # it ends with greenbridge.run(), not before
         self.owned = own is None
         self.root: Root | None = None
         if own is None:
@@ -320,6 +326,8 @@ class Hub:
         while not self.closed:
             try:
                 loop.run_forever()
+                if self.on_stop is not None and not self.closed:
+                    self.on_stop()
             except BaseException as exc:
                 # KeyboardInterrupt, SystemExit, or what a signal handler raised while everything
                 # was parked: all of them are the main program's.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from greenlet import getcurrent
@@ -13,8 +14,6 @@ from ._originals import get_ident
 from ._threadstate import NESTED, get_running_loop
 
 if TYPE_CHECKING:
-    import asyncio
-
     from greenlet import greenlet
 
 
@@ -31,27 +30,51 @@ def get_hub() -> Hub:
         if hub.loop is running:
             return hub
         if hub.owned:
-            if running is not None:
+            if running is None:
+                return hub
+            if is_nested() or not idle(hub):
                 check_nested(hub, running)
-            return hub
+                return hub
+            # Nothing to hold up: the application's loop takes its place for as long as it runs.
+            return attach(running, getcurrent())
         if getcurrent() is not hub.greenlet and hub.loop.is_running():
             return hub  # inside a green thread, which may run a loop of its own
     if running is not None:
         return attach(running, getcurrent())
+    for hub in HUBS:
+        if hub.owned and not hub.closed and hub.ident == get_ident():
+            _local.hub = hub  # the application's loop that had taken its place has ended
+            return hub
     return start_hub(new_raw_loop())
+
+
+def idle(hub: Hub) -> bool:
+    """Whether a hub that runs its own loop has nothing to run: no green thread and no Task."""
+    assert hub.root is not None
+    if hub.pinned or hub.threads or hub.ready or hub.root.stepper is not None:
+        return False
+    return not asyncio.all_tasks(hub.loop)
+
+
+def is_nested() -> bool:
+    """Whether the loop that runs here waits on the hub when it has nothing to do."""
+    own: greenlet | None = getcurrent()
+    while own is not None:
+        if own in NESTED:
+            return True
+        own = own.parent
+    return False
 
 
 def check_nested(hub: Hub, running: asyncio.AbstractEventLoop) -> None:
     """Refuse a loop that holds up the hub of its thread: nothing on the hub would ever run."""
-    own: greenlet | None = getcurrent()
-    while own is not None:
-        if own in NESTED:
-            return
-        own = own.parent
+    if is_nested():
+        return
     raise HubConflictError(
         f"green threads of this OS thread run on {hub.loop!r}, which the first spawn() started "
         f"and which cannot run while {running!r} does. Start the program with "
-        "greenbridge.run(main), or spawn only inside main()"
+        "greenbridge.run(main), spawn only inside main(), or let asyncio.run() use the hub's loop: "
+        "greenbridge.patch_all()"
     )
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ._hub import Hub
 
-__all__ = ("CtrlC", "restore")
+__all__ = ("CtrlC", "guard", "restore")
 
 
 @final
@@ -53,7 +53,8 @@ class CtrlC:
         return module.partition(".")[0] == __package__
 
 
-def _guard(hub: Hub) -> None:
+def guard(hub: Hub) -> None:
+    """Take the place of the default handler, if *hub* is the main OS thread's."""
     if (
         hub.ident == threading.main_thread().ident
         and signal_getsignal(signal.SIGINT) is signal.default_int_handler
@@ -70,4 +71,4 @@ def restore(hub: Hub) -> None:
             signal_signal(signal.SIGINT, signal.default_int_handler)
 
 
-on_self_start.append(_guard)
+on_self_start.append(guard)

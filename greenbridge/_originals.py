@@ -8,6 +8,7 @@ name stands here only if some patch table may replace it.
 from __future__ import annotations
 
 import _thread
+import asyncio
 import os
 import select
 import selectors
@@ -15,6 +16,7 @@ import signal
 import socket
 import ssl
 import time
+from asyncio import events
 from typing import Any, Final
 
 # time
@@ -67,3 +69,20 @@ SSLSocket: Final = ssl.SSLSocket
 # signals
 signal_signal: Final = signal.signal
 signal_getsignal: Final = signal.getsignal
+signal_set_wakeup_fd: Final = signal.set_wakeup_fd
+
+# event loops: methods, which are replaced in asyncio's own classes
+asyncio_run: Final = asyncio.run
+new_event_loop: Final = events.new_event_loop
+_Runner: Final[Any] = getattr(asyncio, "Runner", None)  # Python 3.11
+Runner_run: Final[Any] = getattr(_Runner, "run", None)
+Runner_close: Final[Any] = getattr(_Runner, "close", None)
+Runner_lazy_init: Final[Any] = getattr(_Runner, "_lazy_init", None)
+BaseEventLoop_run_forever: Final = asyncio.BaseEventLoop.run_forever
+BaseEventLoop_run_until_complete: Final = asyncio.BaseEventLoop.run_until_complete
+# 3.14 renames the default policy's class, and says when the others go.
+_Policy: Final[Any] = getattr(events, "BaseDefaultEventLoopPolicy", None) or getattr(
+    events, "_BaseDefaultEventLoopPolicy", None
+)
+Policy_get_event_loop: Final[Any] = getattr(_Policy, "get_event_loop", None)
+Policy_set_event_loop: Final[Any] = getattr(_Policy, "set_event_loop", None)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from greenlet import getcurrent, greenlet
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _CancelledError: Final = asyncio.CancelledError
+#: The run of the main program's (_program) that a Task belongs to: what its end cancels.
+RUN: Final[ContextVar[Any]] = ContextVar("greenbridge.run", default=None)
 
 
 class TaskWaiter:
@@ -183,6 +186,7 @@ def promote(owner: Any) -> None:
     if hub.forbidden is not None:
         hub.check_switch()
     stepper = Stepper(owner)
+    RUN.set(None)  # what the green thread awaits is its own
     # The plain Task class, not the loop's factory: this coroutine must not be wrapped again.
     owner.task = asyncio.Task(stepper, loop=hub.loop, name=owner.name)
     owner.resume = current = getcurrent()

@@ -177,6 +177,7 @@ def run(main: Callable[..., Any], *args: Any, loop_factory: LoopFactory | None =
         loop.close()
         raise
     hub = start_hub(loop)
+    hub.pinned = True
     # Before 3.12 asyncio's child watcher asks the policy for the loop of the main thread.
     set_loop = sys.version_info < (3, 12)
     if set_loop:

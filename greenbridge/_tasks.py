@@ -254,6 +254,11 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
         return self._pool.loop
 
     @property
+    def context(self) -> Any:
+        """The contextvars.Context that it runs in; None if it has not begun."""
+        return self._context
+
+    @property
     def parked(self) -> bool:
         """Whether sync code waits in it."""
         return self._worker is not None and self._worker.parked

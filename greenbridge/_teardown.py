@@ -34,7 +34,7 @@ from ._tasks import GreenCoro, Worker
 from ._threadstate import NESTED, get_running_loop, set_running_loop
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
 
 T = TypeVar("T")
 
@@ -182,6 +182,20 @@ def _wake(waiter: Any, _: object) -> None:
     waiter.wake()
 
 
+async def outlive(tasks: Sequence[asyncio.Task[Any]], what: str) -> None:
+    """Wait for *tasks*, which *what* has cancelled at its end, and report their errors."""
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for task in tasks:
+        if not task.cancelled() and task.exception() is not None:
+            task.get_loop().call_exception_handler(
+                {
+                    "message": f"unhandled exception during {what} shutdown",
+                    "exception": task.exception(),
+                    "task": task,
+                }
+            )
+
+
 async def _finish(hub: Hub) -> None:
     """What asyncio.run does at its end, and the green threads as well."""
     loop = hub.loop
@@ -195,17 +209,7 @@ async def _finish(hub: Hub) -> None:
     for task in tasks:
         task.cancel()
     await unwind(hub)
-    if tasks:
-        await asyncio.gather(*tasks, return_exceptions=True)
-    for task in tasks:
-        if not task.cancelled() and task.exception() is not None:
-            loop.call_exception_handler(
-                {
-                    "message": "unhandled exception during greenbridge shutdown",
-                    "exception": task.exception(),
-                    "task": task,
-                }
-            )
+    await outlive(tasks, "greenbridge")
     await loop.shutdown_asyncgens()
     await loop.shutdown_default_executor()
 
@@ -257,9 +261,9 @@ def _arrange_end(hub: Hub) -> None:
 
 
 def _at_exit() -> None:
-    hub = _local.hub
-    if hub is not None and hub.owned:
-        shutdown(hub)
+    for hub in HUBS[:]:
+        if hub.owned and hub.ident == get_ident():
+            shutdown(hub)
 
 
 # -- fork ------------------------------------------------------------------------------------------

@@ -16,4 +16,14 @@ if __name__ != "greenbridge.patches":
         "write 'import greenbridge.patches' instead."
     )
 
-NAMES: Final = ("select", "selectors", "signal", "socket", "ssl", "time")
+NAMES: Final = (
+    "asyncio_base_events",
+    "asyncio_events",
+    "asyncio_runners",
+    "select",
+    "selectors",
+    "signal",
+    "socket",
+    "ssl",
+    "time",
+)

@@ -10,6 +10,10 @@ TABLE = Table(
             "what the handler raises is raised in the main program, which may be parked",
         ),
         "getsignal": Patch("greenbridge.green.signal:getsignal", "shows the user's own handler"),
+        "set_wakeup_fd": Patch(
+            "greenbridge.green.signal:set_wakeup_fd",
+            "belongs to the main program; the hub's loop gets it back",
+        ),
     },
     keep={
         "Handlers": Keep("an enumeration"),
@@ -24,7 +28,6 @@ TABLE = Table(
         "pthread_kill": Keep("sends, at once", platforms=("!win32",)),
         "pthread_sigmask": Keep("sets the mask of the OS thread, at once", platforms=("!win32",)),
         "raise_signal": Keep("sends, at once"),
-        "set_wakeup_fd": Keep("belongs to the event loop, as under asyncio"),
         "setitimer": Keep("starts a timer, at once", platforms=("!win32",)),
         "siginterrupt": Keep("sets a flag", platforms=("!win32",)),
         "sigpending": Keep("reads a mask", platforms=("!win32",)),

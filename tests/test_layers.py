@@ -40,6 +40,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "_fds",
             "_groups",
             "_offload",
+            "_program",
             "_runner",
             "_sync",
             "_taskgroup",

@@ -27,6 +27,7 @@ TABLES = {table.module: table for table in load_tables()}
 # C functions that do not tell their signature, on 3.10 at least: as the documentation has it.
 DOCUMENTED: dict[str, str] = {
     "select.epoll": "(sizehint=-1, flags=0)",
+    "signal.set_wakeup_fd": "(fd, /, *, warn_on_full_buffer=True)",
     "socket.close": "(fd, /)",
     "socket.gethostbyaddr": "(ip_address, /)",
     "socket.gethostbyname": "(hostname, /)",

@@ -25,12 +25,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
+    from .._hub import Hub
+
     _Handler = Callable[[int, FrameType | None], Any] | int | _stdlib.Handlers | None
 
-__all__ = ("getsignal", "signal")
+__all__ = ("getsignal", "set_wakeup_fd", "signal")
 
 _signal: Final = _originals.signal_signal
 _getsignal: Final = _originals.signal_getsignal
+_set_wakeup_fd: Final = _originals.signal_set_wakeup_fd
+
+# What the hub's loop is woken by, while a loop nested in the main program has its place.
+_lent: tuple[Hub, int] | None = None
 
 
 @final
@@ -80,6 +86,33 @@ def signal(signalnum: int, handler: _Handler) -> _Handler:
 def getsignal(signalnum: int) -> _Handler:
     """The handler that was set, SIG_IGN, SIG_DFL, or None if it was not set from Python."""
     return _shown(_getsignal(signalnum))
+
+
+def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
+    """Set the descriptor that the interpreter writes to at a signal, -1 for none; the one before.
+
+    asyncio's loops do so in ``add_signal_handler``. A loop that is nested in the main program
+    borrows the place of the hub's, which gets it back with -1.
+    https://docs.python.org/3/library/signal.html#signal.set_wakeup_fd
+
+    Raises:
+        ValueError: in a green thread, as in any thread but the main one.
+    """
+    global _lent
+    owner = current_owner()
+    if isinstance(owner, GreenThread):
+        raise ValueError("set_wakeup_fd only works in main thread of the main interpreter")
+    hub = None if owner is None else owner.hub
+    if hub is None or owner is not hub.root:
+        return _set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)
+    if fd == -1 and _lent is not None:
+        (lender, back), _lent = _lent, None
+        if lender is hub:
+            return _set_wakeup_fd(back, warn_on_full_buffer=False)
+    before = _set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)
+    if _lent is None and before != -1:
+        _lent = (hub, before)
+    return before
 
 
 def _shown(handler: Any) -> _Handler:
