@@ -12,7 +12,7 @@ from typing import Final
 from .._patch_report import libraries, rows
 
 #: Columns of output that goes to a file or a pipe: wide enough that a reason stays on its line.
-_PLAIN_WIDTH: Final = 160
+_PLAIN_WIDTH: Final = 200
 
 
 def show_patches(*, as_json: bool) -> int:
