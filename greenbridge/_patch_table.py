@@ -70,6 +70,7 @@ class Library:
     replace: Mapping[str, Patch] = field(default_factory=dict)  # as in a Table, of that module
     hook: str = ""  # "module:function", called when the rows are set; what it returns undoes it
     default: bool = True  # patch_all() does it; else only patch(name) and only= do
+    part: str = ""  # the part of the tables that it goes with: that name stands for it as well
 
 
 def fits(row: Patch | Keep, python: tuple[int, int], platform: str) -> bool:

@@ -320,8 +320,12 @@ def patch_all(
     wanted = [
         library
         for library in libraries
-        if library.name not in without
-        and (library.default if chosen is None else library.name in chosen)
+        if without.isdisjoint((library.name, library.part))
+        and (
+            library.default
+            if chosen is None
+            else not chosen.isdisjoint((library.name, library.part))
+        )
     ]
     return Applied(applied.records, _activate(wanted))
 

@@ -24,5 +24,6 @@ LIBRARIES: tuple[Library, ...] = (
                 "in a green thread, and beside green threads: asyncio.run",
             ),
         },
+        part="asyncio",
     ),
 )

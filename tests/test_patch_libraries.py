@@ -170,3 +170,13 @@ def test_a_module_of_a_package_and_what_replaced_it_meanwhile() -> None:
     library.wait = green_wait
     applied.restore()
     assert library.wait() == "original"
+
+
+@in_fresh_python
+def test_a_library_that_goes_with_a_part_of_the_tables() -> None:
+    known(Library("waits", "waits", "n", {"wait": Patch(f"{HERE}:green_wait", "n")}, part="dns"))
+    written("waits")
+    with greenbridge.patch("dns"):
+        assert imported("waits").wait() == "green"
+    with greenbridge.patch_all(exclude={"dns"}):
+        assert imported("waits").wait() == "original"
