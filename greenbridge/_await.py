@@ -11,6 +11,7 @@ from greenlet import getcurrent
 
 from . import _threadstate as _state
 from ._carriers import Carrier
+from ._delivery import STEPS_COROUTINES
 from ._errors import LoopMismatchError, NoPortalError, NotAwaitableError
 from ._portal import current_owner, promote
 from ._tasks import Worker
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # Waited for without an iterator: asyncio's own, whose iterator is known to do nothing else.
+_CancelledError: Final = asyncio.CancelledError
 _FUTURES: Final = frozenset({asyncio.Future, asyncio.Task})
 
 
@@ -72,7 +74,13 @@ def await_(awaitable: Awaitable[T]) -> T:
         if not future.done():
             # What stepping its iterator would do; no other code runs in between.
             future._asyncio_future_blocking = True
-            owner.yield_to_task(future)
+            try:
+                owner.yield_to_task(future)
+            except _CancelledError as exc:
+                stands_for = owner.settled(exc)
+                if stands_for is not exc:
+                    raise stands_for from None
+                raise
         return future.result()  # type: ignore[no-any-return]
     return _await(owner, it, loop)  # type: ignore[no-any-return]
 
@@ -101,6 +109,11 @@ def _await(owner: Any, it: Any, loop: Any) -> Any:
         except StopIteration as stop:  # it never waited
             return stop.value
         return _await_rest(owner, it, out, loop)
+    except _CancelledError as exc:
+        stands_for = owner.settled(exc)
+        if stands_for is not exc:
+            raise stands_for from None
+        raise
     finally:
         if before is not loop:
             set_running_loop(before)
@@ -125,16 +138,24 @@ def _await_rest(owner: Any, it: Any, out: Any, loop: Any) -> Any:
                     close()
                 raise
             except BaseException as exc:
-                set_running_loop(loop)
-                throw = getattr(it, "throw", None)
-                if throw is None:
+                if not hasattr(it, "throw"):
                     raise
-                out = throw(exc)
+                thrown = exc
             else:
                 set_running_loop(loop)
                 out = send(None) if send is not None else next(it)
+                continue
+            # Not in the except block: what the coroutine raises later would get this as context.
+            set_running_loop(loop)
+            try:
+                out = it.throw(thrown)
+            finally:
+                del thrown
     except StopIteration as stop:
         return stop.value
+
+
+STEPS_COROUTINES.add(_await_rest.__code__)
 
 
 def _iterator_of(awaitable: Any) -> Any:

@@ -23,10 +23,11 @@ import os
 from collections import deque
 from typing import Any, Final
 
+from ._delivery import PENDING, WOKEN
 from ._errors import LoopMismatchError
 from ._hub import HUBS, Hub
 from ._originals import allocate_lock, get_ident
-from ._owners import PENDING, WOKEN, Waiter
+from ._owners import Waiter
 
 # How long closing_fd waits for a hub in another OS thread to let go of a descriptor. It answers
 # within one iteration of its loop; only a loop that is blocked takes longer (a guess).

@@ -1,133 +1,27 @@
 """Who waits, and one wait: the two ends of every park and wake.
 
-An *owner* is what can wait: a green thread, a green task, or the program's root. Its
-``interrupt`` is how a kill, a Timeout and a Ctrl-C reach it. A :class:`Waiter` is one
-wait of an owner that parks on the hub; ``_portal`` has the other kind, for owners that
-a Task steps.
+An *owner* is what can wait: a green thread, a green task, or the program's root.
+``_delivery`` has what all of them have in common, how they are interrupted. A
+:class:`Waiter` is one wait of an owner that parks on the hub; ``_portal`` has the other
+kind, for owners that a Task steps.
 """
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from greenlet import getcurrent
 
 from . import _threadstate as _state
+from ._delivery import INTERRUPTED, PENDING, TIMED_OUT, WOKEN, Owner, has_coroutine
 from ._originals import get_ident
 from ._threadstate import NESTED, get_running_loop
 from ._timers import NEVER
 
 if TYPE_CHECKING:
-    import asyncio
-
     from greenlet import greenlet
 
     from ._hub import Hub
-
-# What a wait came to.
-PENDING: Final = 0
-WOKEN: Final = 1
-TIMED_OUT: Final = 2
-INTERRUPTED: Final = 3
-
-_HAS_UNCANCEL: Final = sys.version_info >= (3, 11)
-
-
-if TYPE_CHECKING:
-
-    class _Base:  # mypy takes the slots of a mixin for all that its users have
-        pending: Any
-        resume: Any
-else:
-    _Base = object
-
-
-class Owner(_Base):
-    """What waits: a green thread, the program's root greenlet, or a green task.
-
-    A mixin without slots of its own: the slots named here belong to the classes that use it.
-    """
-
-    __slots__ = ()
-    # The Hub. Any: the scheduler's insides are no part of the public types, which GreenThread is.
-    hub: Any
-    waiter: Any  # the wait that it is parked on, or None
-    pending: Any  # the exception to be raised at its next wait, or None
-    timer_at: float
-    task: asyncio.Task[Any] | None
-    stepper: greenlet | None  # who steps it, if a Task does; None: it parks on the hub
-    # These two are set only while they mean something.
-    _backlog: list[BaseException]  # what comes after pending
-    _cancels: int  # Task.cancelling() before we cancelled the Task on behalf of pending
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        loop: asyncio.AbstractEventLoop = self.hub.loop
-        return loop
-
-    def due(self, now: float) -> float:
-        """Called by the hub's timer; see ``_timers``."""
-        waiter = self.waiter
-        if waiter is None:
-            return NEVER
-        if waiter.deadline > now:
-            return waiter.deadline  # type: ignore[no-any-return]
-        waiter.finish(TIMED_OUT)
-        return NEVER
-
-    def interrupt(self, exc: BaseException) -> None:
-        """Raise *exc* in whatever it waits for; if it was woken already, at its next wait."""
-        waiter = self.waiter
-        if waiter is not None and waiter.finish(INTERRUPTED, exc):
-            return
-        if self.pending is not None:
-            self._backlog = [*getattr(self, "_backlog", ()), exc]
-            return
-        self.pending = exc
-        if waiter is None and self.task is not None:
-            # It awaits something of asyncio's. The Task's CancelledError is exchanged for exc
-            # where it comes in.
-            self._cancels = self._count_cancels()
-            self.task.cancel()
-
-    def note_task(self) -> None:
-        """Remember the Task; a green thread knows its own."""
-
-    def take(self) -> BaseException:
-        """What is pending, to be raised now; what came after it is pending then."""
-        exc: BaseException = self.pending
-        backlog = getattr(self, "_backlog", None)
-        self.pending = backlog.pop(0) if backlog else None
-        self._uncancel()
-        return exc
-
-    def exchange(self, cancelled: BaseException) -> BaseException:
-        """What to raise for a cancellation of the Task: what it stands for, if it is our doing."""
-        if self.pending is None or not hasattr(self, "_cancels") or self._uncancel():
-            return cancelled
-        return self.take()
-
-    def take_back(self, exc: BaseException) -> None:
-        """Do not raise *exc* any more, if that is still to come."""
-        if self.pending is exc:
-            self.take()
-        elif self.pending is not None and hasattr(self, "_backlog"):
-            self._backlog = [other for other in self._backlog if other is not exc]
-
-    def _count_cancels(self) -> int:
-        task: Any = self.task
-        count: int = task.cancelling() if _HAS_UNCANCEL else 0
-        return count
-
-    def _uncancel(self) -> bool:
-        """Undo our cancellation of the Task; True if somebody else has cancelled it as well."""
-        task: Any = self.task
-        if not hasattr(self, "_cancels"):
-            return False
-        before = self._cancels
-        del self._cancels
-        return _HAS_UNCANCEL and bool(task.uncancel() > before)
 
 
 class ThreadLike(Owner):
@@ -138,16 +32,24 @@ class ThreadLike(Owner):
     resume: Any  # which greenlet waits: its own, or one that its code made
     task_error: BaseException | None
 
+    def _awaited(self) -> bool:
+        parked = self.resume
+        return has_coroutine(parked.gr_frame, parked)
+
+    def _runs(self) -> bool:
+        return getcurrent() is self.greenlet
+
     def yield_to_task(self, yielded: Any) -> Any:
         """Hand *yielded* to the Task that steps this owner; returns when it is stepped again.
 
-        Raises what the Task throws in: CancelledError, or what that stands for (``exchange``).
+        Raises what the Task throws in: a CancelledError, which may stand for an interrupt
+        (``settled``).
         """
         hub = self.hub
         if hub.forbidden is not None:
             hub.check_switch()
         if self.pending is not None:
-            raise self.take()
+            self.deliver()
         hub.switches += 1
         current = self.resume = getcurrent()
         stepper = self.stepper
@@ -170,8 +72,7 @@ class Root(ThreadLike):
     """The greenlet that was there before the hub: the program itself, in a self-started hub."""
 
     __slots__ = (
-        "_backlog",
-        "_cancels",
+        "_sent",
         "greenlet",
         "hub",
         "name",

@@ -18,10 +18,11 @@ from greenlet import getcurrent, greenlet
 
 from . import _threadstate as _state
 from ._carriers import FINISHED, Carrier
+from ._delivery import INTERRUPTED, ITSELF_OUTSIDE, PENDING, TIMED_OUT, WOKEN
 from ._hub import Hub, _local
 from ._hubs import get_hub
 from ._originals import get_ident
-from ._owners import INTERRUPTED, PENDING, TIMED_OUT, WOKEN, Waiter
+from ._owners import Waiter
 from ._tasks import Worker, as_exception
 from ._threadstate import NESTED, get_running_loop, set_running_loop
 from ._timers import NEVER
@@ -62,6 +63,10 @@ class TaskWaiter:
             loop.call_soon_threadsafe(_set_result, future)
         return True
 
+    def open(self) -> bool:
+        """Whether nothing has ended it yet."""
+        return not (self.state or self.future.done())
+
     def wake(self) -> bool:
         if get_ident() == self.hub.ident:
             return self.finish(WOKEN)
@@ -75,12 +80,8 @@ class TaskWaiter:
         ``state`` is WOKEN then, and who handed something over passes it on.
         """
         owner = self.owner
-        hub = self.hub
-        if owner.pending is not None and not self.state:
-            self.state = INTERRUPTED
-            raise owner.take()
         if self.deadline < owner.timer_at:
-            hub.timers.add(owner, self.deadline)
+            self.hub.timers.add(owner, self.deadline)
         owner.waiter = self
         before = get_running_loop()
         try:
@@ -88,11 +89,21 @@ class TaskWaiter:
             if not future.done():
                 future._asyncio_future_blocking = True
                 owner.yield_to_task(future)
+        except BaseException as exc:
+            if self.error is not None:  # interrupted, and cancelled by somebody else
+                owner.put_back(self.error, ITSELF_OUTSIDE)
+                self.error = None
+            if not self.state:
+                self.state = INTERRUPTED
+            stands_for = owner.settled(exc)
+            if stands_for is not exc:
+                raise stands_for from None
+            raise
         finally:
             owner.waiter = None
             set_running_loop(before)  # that of a coroutine whose sync code waits
-            if not self.state:
-                self.state = INTERRUPTED
+        if owner.pending is not None:
+            owner.remind()
         if self.state == WOKEN:
             return True
         if self.state == TIMED_OUT:
@@ -141,7 +152,7 @@ class Stepper(Coroutine[Any, Any, Any]):
         exc = as_exception(typ, val, tb)
         owner = self.owner
         if owner is not None and owner.pending is not None and isinstance(exc, _CancelledError):
-            exc = owner.exchange(exc)
+            exc = owner.thrown(exc)
         if owner is None:
             raise exc
         hub = owner.hub
@@ -197,8 +208,14 @@ def promote(owner: Any) -> None:
             hub.switch_out()
         finally:
             _state.resume(state, hub.loop, owner.task)
-    else:
+        return
+    try:
         hub.park()
+    except _CancelledError as exc:  # before its first step
+        stands_for = owner.settled(exc)
+        if stands_for is not exc:
+            raise stands_for from None
+        raise
 
 
 def finished(owner: Any, error: BaseException | None) -> greenlet:
@@ -261,5 +278,12 @@ def yield_once(owner: Any) -> None:
     before = get_running_loop()
     try:
         owner.yield_to_task(None)
+    except BaseException as exc:
+        stands_for = owner.settled(exc)
+        if stands_for is not exc:
+            raise stands_for from None
+        raise
     finally:
         set_running_loop(before)
+    if owner.pending is not None:
+        owner.remind()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from greenlet import getcurrent
 
 from ._carriers import Carrier
+from ._delivery import ITSELF
 from ._hub import _local
 from ._hubs import get_hub
 from ._originals import monotonic
@@ -94,7 +95,7 @@ class _Later:
         thread = self.thread
         thread.hub.timers.discard(self)
         thread.waiter = None
-        thread.pending = error
+        thread.put_back(error, ITSELF)
         start(thread.hub, thread)
         return True
 

@@ -6,6 +6,7 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING, Any, Literal, final
 
+from ._delivery import SCOPED
 from ._errors import GreenExit, NoPortalError
 from ._groups import joinall, killall
 from ._portal import current_owner
@@ -56,7 +57,6 @@ class TaskGroup:
                 "green code: inside greenbridge.run(main), spawn() or run_sync(). In an async def "
                 "use asyncio.TaskGroup"
             )
-        self._owner.note_task()
         self._entered = True
         return self
 
@@ -88,7 +88,7 @@ class TaskGroup:
                 other.interrupt(GreenExit())
         if self._abort is None:
             self._abort = _Abort()
-            self._owner.interrupt(self._abort)
+            self._owner.interrupt(self._abort, SCOPED)
 
     def __exit__(
         self,
@@ -96,10 +96,9 @@ class TaskGroup:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> Literal[False]:
-        if self._abort is not None:
-            self._owner.take_back(self._abort)
+        aborted = self._abort is not None and self._owner.claim(self._abort, value)
         stopped: BaseException | None = None
-        if value is not None and value is not self._abort:
+        if value is not None and not aborted:
             if isinstance(value, (GreenExit, asyncio.CancelledError, Timeout)) or not isinstance(
                 value, Exception
             ):

@@ -25,14 +25,15 @@ from weakref import ref
 from greenlet import error as greenlet_error
 from greenlet import getcurrent, greenlet
 
+from ._delivery import Owner
 from ._errors import LoopMismatchError
-from ._owners import Owner
 from ._timers import NEVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
 _CancelledError: Final = asyncio.CancelledError
+_current_task: Final = asyncio.current_task
 # Idle workers kept for the next Task; each holds a stack of a few kB (a guess).
 _IDLE_MAX: Final = 256
 # Tasks that keep their worker between steps, which is faster; more than these share (a guess).
@@ -100,13 +101,12 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
 
     __slots__ = (
         "__weakref__",
-        "_backlog",
-        "_cancels",
         "_context",
         "_coro",
         "_go",
         "_pool",
         "_send",
+        "_sent",
         "_worker",
         "hub",
         "pending",
@@ -154,7 +154,7 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
     def throw(self, typ: Any, val: Any = None, tb: Any = None) -> Any:
         exc = as_exception(typ, val, tb)
         if self.pending is not None and isinstance(exc, _CancelledError):
-            exc = self.exchange(exc)
+            exc = self.thrown(exc)
         return self._advance(lambda _: self._coro.throw(exc), None, exc)
 
     def close(self) -> None:
@@ -197,8 +197,9 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
         self._worker = worker = pool.idle.pop() if pool.idle else Worker()
         worker.job = ref(self)
         self._go = worker.switch
-        if self._context is None:
+        if self._context is None:  # the first step
             self._context = getcurrent().gr_context
+            self.task = _current_task(pool.loop)
         if worker.coro_context is not self._context:
             worker.gr_context = worker.coro_context = self._context
         worker.sticky = sticky = pool.sticky < _STICKY_MAX
@@ -233,21 +234,33 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
         if worker.failed:
             worker.failed = False
             self._give_back(worker)
+            self.task = None  # which holds this
             if self.timer_at != NEVER:
                 self.hub.timers.discard(self)
             try:
                 raise out
             finally:
                 del out  # a traceback that holds a frame that holds the traceback
-        if not worker.sticky and not worker.parked:
-            self._give_back(worker)
+        if not worker.parked:
+            if self.pending is not None:
+                self._cancel_for_pending()  # the Task cancels what it is about to wait for
+            if worker.sticky:
+                worker.special = False
+            else:
+                self._give_back(worker)
         return out
 
     # -- what waits in it ------------------------------------------------------------------
 
-    def note_task(self) -> None:
-        """Remember the Task, for who interrupts it later; called in a step of it."""
-        self.task = asyncio.current_task(self._pool.loop)
+    def _awaited(self) -> bool:
+        return True
+
+    def _runs(self) -> bool:
+        return _current_task(self._pool.loop) is self.task
+
+    def remind(self) -> None:
+        if self._worker is not None:
+            self._worker.special = True
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -275,7 +288,7 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
         if hub.forbidden is not None:
             hub.check_switch()
         if self.pending is not None:
-            raise self.take()
+            self.deliver()
         hub.switches += 1
         worker.resume = getcurrent()
         worker.parked = True
@@ -319,7 +332,7 @@ class SyncCall(GreenCoro):
     def throw(self, typ: Any, val: Any = None, tb: Any = None) -> Any:
         exc = as_exception(typ, val, tb)
         if self.pending is not None and isinstance(exc, _CancelledError):
-            exc = self.exchange(exc)
+            exc = self.thrown(exc)
         if self._call is not None:  # cancelled before it began
             self._call = None
             raise exc
@@ -346,6 +359,7 @@ class SyncCall(GreenCoro):
             return super()._after_step(worker, out)
         self._done = False
         self._give_back(worker)
+        self.task = None
         if self.timer_at != NEVER:
             self.hub.timers.discard(self)
         raise StopIteration(out)
@@ -355,6 +369,7 @@ class SyncCall(GreenCoro):
         self._worker = worker = pool.idle.pop() if pool.idle else Worker()
         worker.job = ref(self)
         self._go = worker.switch
+        self.task = _current_task(pool.loop)
         context = getcurrent().gr_context
         if worker.coro_context is not context:
             worker.gr_context = worker.coro_context = context

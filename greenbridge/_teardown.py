@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from greenlet import getcurrent, greenlet
 
 from ._carriers import Carrier
+from ._delivery import ITSELF
 from ._errors import GreenExit
 from ._hub import HUBS, Hub, _local, on_attach, on_self_start
 from ._hubs import start_hub
@@ -77,7 +78,7 @@ def interrupt_all(hub: Hub) -> None:
         if thread or thread.waiter is not None:
             thread.interrupt(GreenExit())
         else:  # not reached yet: it never starts
-            thread.pending = GreenExit()
+            thread.put_back(GreenExit(), ITSELF)
 
 
 async def unwind(hub: Hub) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from greenlet import getcurrent, greenlet
 
+from ._delivery import ITSELF_OUTSIDE
 from ._errors import BlockingSwitchError, GreenbridgeError, GreenExit
 from ._hubs import check_nested
 from ._originals import TIMEOUT_MAX, allocate_lock, get_ident, monotonic
@@ -47,14 +48,13 @@ class GreenThread(ThreadLike):
     __slots__ = (
         "__weakref__",
         "_args",
-        "_backlog",
-        "_cancels",
         "_error",
         "_fn",
         "_kwargs",
         "_links",
         "_name",
         "_report",
+        "_sent",
         "_value",
         "context",
         "greenlet",
@@ -262,10 +262,10 @@ class GreenThread(ThreadLike):
         if block and (get_ident() != self.hub.ident or current_owner() is not None):
             self.join(timeout)
 
-    def interrupt(self, exc: BaseException) -> None:
+    def interrupt(self, exc: BaseException, how: int = ITSELF_OUTSIDE) -> None:
         """Raise *exc* at its wait; see ``Owner.interrupt``."""
         if self._value is _UNSET:
-            super().interrupt(exc)
+            super().interrupt(exc, how)
 
     def link(self, callback: Callable[[GreenThread], object]) -> None:
         """Call ``callback(thread)`` in a new green thread when this one has finished, or now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, final
 
+from ._delivery import ITSELF, SCOPED
 from ._errors import NoPortalError
 from ._originals import monotonic
 from ._portal import current_owner, promote
@@ -63,6 +64,7 @@ class Timeout(BaseException):
         self._when = NEVER
         self._owner: Any = None
         self._thrown: BaseException | None = None
+        self._how = ITSELF
 
     @classmethod
     def start_new(
@@ -93,9 +95,8 @@ class Timeout(BaseException):
         if owner is None:
             owner = _owner(f"{type(self).__name__}({self.seconds!r})")
         self._owner = owner
+        self._how = ITSELF
         if self.seconds is not None:
-            if owner.task is None:
-                owner.note_task()
             self._when = when = monotonic() + self.seconds
             if when < self.timer_at:
                 owner.hub.timers.add(self, when)
@@ -112,26 +113,32 @@ class Timeout(BaseException):
             self._thrown = thrown = exc() if isinstance(exc, type) else exc
         except BaseException as failed:  # that class cannot be made so: its user must see it
             self._thrown = thrown = failed
-        owner.interrupt(thrown)
+        owner.interrupt(thrown, self._how)
         return NEVER
 
     def close(self) -> None:
         """Stop counting; a Timeout that has fired and was not raised yet is taken back."""
+        self._end(None)
+
+    def _end(self, value: BaseException | None) -> bool:
+        """Stop counting; whether *value*, which leaves the block, is this Timeout's doing."""
         owner = self._owner
         if owner is None:
-            return
+            return False
         self._owner = None
         self._when = NEVER
-        if self._thrown is not None:
-            owner.take_back(self._thrown)
         if self.timer_at != NEVER:
             owner.hub.timers.discard(self)
+        return self._thrown is not None and owner.claim(self._thrown, value)
 
     cancel = close
 
     def __enter__(self) -> Self:
         if self._owner is None:
             self.start()
+        # Code of asyncio's in the block may take it for what it knows: the end of the block will
+        # see to it. One that was started without a block is raised as it is everywhere.
+        self._how = SCOPED
         return self
 
     def __exit__(
@@ -140,8 +147,13 @@ class Timeout(BaseException):
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
-        self.close()
-        return value is self and self.exception is False
+        thrown = self._thrown
+        mine = self._end(value)
+        if value is thrown or not mine or thrown is None:
+            return value is self and self.exception is False
+        if self.exception is False:
+            return True
+        raise thrown from None  # it came as a CancelledError
 
     def __str__(self) -> str:
         if self.seconds is None:

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, Final
 from greenlet import getcurrent
 
 from ._carriers import Carrier
+from ._delivery import WOKEN
 from ._errors import BadTimeoutError
 from ._fds import Fd, fd_of
 from ._fds import closing_fd as closing_fd
 from ._hub import Hub, _local
 from ._originals import monotonic, select_poll, select_select, time_sleep
-from ._owners import WOKEN, Waiter
+from ._owners import Waiter
 from ._portal import current_owner, make_waiter, yield_once
 from ._timers import NEVER
 

@@ -19,6 +19,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         {
             "_await",
             "_carriers",
+            "_delivery",
             "_hub",
             "_hubs",
             "_interrupts",

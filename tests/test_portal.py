@@ -266,7 +266,7 @@ def test_kill_cancels_what_is_awaited_and_waits_for_it() -> None:
     thread = spawn(await_, awaited())
     sleep(SHORT)
     thread.kill()
-    assert log == ["GreenletExit", "cleaned up"]
+    assert log == ["CancelledError", "cleaned up"]
     assert isinstance(thread.get(), greenbridge.GreenExit)
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from greenbridge import Event, SwitchForbiddenError, no_switch, sleep, spawn
+from greenbridge._delivery import WOKEN
 from greenbridge._hub import _ROUND_STEP
 from greenbridge._hubs import get_hub
-from greenbridge._owners import WOKEN
 from greenbridge._portal import current_owner, make_waiter
 
 from .green import LONG, in_green

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
+from .._delivery import ITSELF
 from .._errors import GreenbridgeError, GreenExit
 from .._portal import current_owner
 
@@ -56,7 +57,7 @@ def _raise_late(late: list[BaseException], before: BaseException | None) -> None
         first = before
     for exc in rest:
         if owner is not None and not isinstance(exc, asyncio.CancelledError):
-            owner.interrupt(exc)
+            owner.interrupt(exc, ITSELF)
     if first is not before:
         raise first
 

@@ -31,9 +31,10 @@ from typing import TYPE_CHECKING, Any
 from greenlet import getcurrent
 
 from .._carriers import Carrier
+from .._delivery import WOKEN
 from .._hub import _local
 from .._originals import TIMEOUT_MAX, allocate_lock, get_ident, monotonic
-from .._owners import WOKEN, Waiter
+from .._owners import Waiter
 from .._portal import TaskWaiter, current_owner, make_waiter
 from .._threadstate import get_running_loop
 from .._timers import NEVER

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Final, final
 
+from .._delivery import INTERRUPTED, PENDING
 from .._originals import allocate_lock, monotonic
-from .._owners import INTERRUPTED, PENDING
 from .._portal import current_owner, make_waiter
 from .._timers import NEVER
 

@@ -11,9 +11,9 @@ from gunicorn import http, util
 from gunicorn.http import wsgi
 from gunicorn.http.errors import NoMoreData
 
+from .._delivery import PENDING
 from .._errors import GreenExit
 from .._originals import monotonic
-from .._owners import PENDING
 from .._spawn import current_green
 from .._waiting import wait_readable
 from ..servers._stream import wrap
