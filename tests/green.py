@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
 from contextlib import contextmanager
@@ -11,7 +12,6 @@ import greenbridge
 from greenbridge._hub import HUBS
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Iterator
 
     from greenbridge.testing import Heartbeat
@@ -20,6 +20,25 @@ if TYPE_CHECKING:
 LONG = 30.0
 #: Seconds that a wait with a short limit is given.
 SHORT = 0.01
+
+
+def until_parked(thread: Any) -> None:
+    """Let others run until *thread* waits for something that will not come by itself."""
+    while not (thread.ready() or _waits_for_a_future(thread.task)):
+        if thread.task is None and thread.waiter is not None:
+            return
+        greenbridge.sleep(0)
+
+
+async def until_waiting(task: Any) -> None:
+    """As `until_parked`, for a Task."""
+    while not (task.done() or _waits_for_a_future(task)):  # noqa: ASYNC110  # nobody could tell
+        await asyncio.sleep(0)
+
+
+def _waits_for_a_future(task: Any) -> bool:
+    future = None if task is None else task._fut_waiter
+    return future is not None and not future.done()
 
 
 def run_green(

@@ -13,7 +13,7 @@ import greenbridge
 from greenbridge import GreenExit, TaskGroup, Timeout, await_, run_sync, sleep, spawn, spawn_later
 from greenbridge._hubs import current_hub
 
-from .green import LONG, SHORT, in_green
+from .green import LONG, SHORT, in_green, until_parked, until_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +72,7 @@ async def the_task() -> Any:
 @in_green
 def test_a_kill_goes_through_task_groups_as_a_cancellation(wait: Callable[[], Any]) -> None:
     thread = spawn(lambda: await_(wait()))
-    sleep(SHORT)
+    until_parked(thread)
     thread.kill()
     assert thread.successful()
     assert isinstance(thread.value, GreenExit)
@@ -155,7 +155,9 @@ def test_sync_code_under_no_coroutine_sees_the_interrupt_itself() -> None:
 
     for promoted in False, True:
         thread = spawn(body, promoted)
-        sleep(10 * SHORT)
+        while not seen:
+            sleep(SHORT)
+        until_parked(thread)
         thread.kill()
         assert [type(exc) for exc in seen] == [Timeout, GreenExit]
         seen.clear()
@@ -197,7 +199,7 @@ def test_coroutines_see_cancelled_error_and_the_code_that_awaits_them_the_kill()
             raise
 
     thread = spawn(body)
-    sleep(SHORT)
+    until_parked(thread)
     thread.kill()
     assert seen == [
         ("sync code below inner", "CancelledError"),
@@ -211,7 +213,7 @@ def test_coroutines_see_cancelled_error_and_the_code_that_awaits_them_the_kill()
 def test_an_awaited_future_is_cancelled_and_the_thread_killed() -> None:
     future = await_(make_future())
     thread = spawn(await_, future)
-    sleep(SHORT)
+    until_parked(thread)
     thread.kill()
     assert future.cancelled()
     assert isinstance(thread.value, GreenExit)
@@ -232,7 +234,7 @@ def test_what_is_thrown_into_a_coroutine_is_no_context_of_what_it_raises_later()
         raise ZeroDivisionError
 
     thread = spawn(await_, coroutine())
-    sleep(SHORT)
+    until_parked(thread)
     thread.kill()
     assert isinstance(thread.exception, ZeroDivisionError)
     assert thread.exception.__context__ is None
@@ -308,7 +310,7 @@ def test_a_kill_and_a_cancellation_at_the_same_time_are_both_raised(
 
     tasks: list[Any] = []
     thread = spawn(body)
-    sleep(SHORT)
+    until_parked(thread)
     (task,) = tasks
     if first == "kill":
         thread.kill(block=False)
@@ -338,7 +340,7 @@ def test_two_kills_are_raised_one_after_the_other() -> None:
         return log
 
     thread = spawn(body)
-    sleep(SHORT)
+    until_parked(thread)
     thread.kill(First, block=False)
     thread.kill(block=False)
     assert thread.get() == ["First", "GreenletExit"]
@@ -370,9 +372,10 @@ def test_a_second_kill_comes_while_the_first_is_cleaned_up() -> None:
         sleep(0)
 
     thread = spawn(body)
-    sleep(SHORT)
+    until_parked(thread)
     thread.kill(block=False)
-    sleep(SHORT)
+    sleep(0)
+    until_parked(thread)
     thread.kill(block=False)
     thread.get()
     assert log == ["the cleaning up was cancelled", "killed", "killed again"]
@@ -388,7 +391,7 @@ async def test_a_timeout_that_meets_a_cancellation_lets_it_through() -> None:
 
     limits: list[Any] = []
     task = asyncio.create_task(body())
-    await asyncio.sleep(SHORT)
+    await until_waiting(task)
     limits[0]._when = 0
     limits[0].due(1)  # its time is over
     task.cancel()
@@ -440,14 +443,16 @@ def test_a_kill_that_a_coroutine_swallows_is_gone_and_still_counted() -> None:
 
     thread = spawn(body)
     for _ in range(2):
-        sleep(SHORT)
+        until_parked(thread)
         thread.kill(block=False)
+        sleep(SHORT)
     assert thread.get() == [1, 1, 1]
 
 
 @in_green
 def test_a_kill_that_only_an_awaited_task_swallows_comes_at_the_next_wait() -> None:
     async def swallows() -> str:
+        begun.append(True)
         try:
             await asyncio.sleep(LONG)
         except asyncio.CancelledError:
@@ -465,8 +470,11 @@ def test_a_kill_that_only_an_awaited_task_swallows_comes_at_the_next_wait() -> N
             return value, "killed", cancelling(await_(the_task()))
         return value, "", 0
 
+    begun: list[bool] = []
     thread = spawn(body)
-    sleep(SHORT)
+    while not begun:
+        sleep(0)
+    until_parked(thread)
     thread.kill(block=False)
     assert thread.get() == ("result", "killed", 0)
 
@@ -498,7 +506,7 @@ async def test_what_comes_with_the_wake_of_a_sync_wait_is_raised_at_the_next_awa
         event.clear()
         limits: list[Any] = []
         task = asyncio.create_task(coro())
-        await asyncio.sleep(SHORT)
+        await until_waiting(task)
         event.set()
         limits[0]._when = 0
         limits[0].due(1)
@@ -531,7 +539,7 @@ def test_finally_blocks_may_wait_and_await_in_threads_and_coroutines() -> None:
             log.append("thread")
 
     thread = spawn(body)
-    sleep(SHORT)
+    until_parked(thread)
     thread.kill()
     assert log == ["coroutine", "thread"]
     assert isinstance(thread.value, GreenExit)
