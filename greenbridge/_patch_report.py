@@ -97,7 +97,7 @@ def _replaced(table: Table, live: dict[tuple[str, str], Record]) -> Iterator[Row
                 state = "patched"
             else:
                 reason = f"was patched, then replaced by {record.now!r}"
-        yield Row(table.module, name, row.to, state, reason, row.part or table.module)
+        yield Row(table.module, name, row.to, state, reason, row.part or table.name)
 
 
 def _kept(table: Table) -> Iterator[Row]:
@@ -159,7 +159,8 @@ def stale() -> tuple[Stale, ...]:
     for record in originals.values():
         children: list[type] = getattr(record.original, "__subclasses__", list)()
         for child in children:
-            if id(child) not in originals and not _is_ours(child.__module__):
+            place = f"{child.__module__}:{child.__qualname__}"
+            if id(child) not in originals and place not in fine and not _is_ours(child.__module__):
                 name = label(record.original)
                 found.add(Stale(child.__module__, child.__qualname__, name, "subclass"))
     return tuple(sorted(found, key=str))

@@ -52,6 +52,12 @@ class Table:
     keep: Mapping[str, Keep] = field(default_factory=dict)
     after: tuple[str, ...] = ()  # modules whose tables go first
     holders: Mapping[str, str] = field(default_factory=dict)  # "module:name" that may stay -> why
+    within: str = ""  # the module of another table: whose name stands for this one, too
+
+    @property
+    def name(self) -> str:
+        """What ``patch_all`` calls it: the module's name, or that of the table it goes with."""
+        return self.within or self.module
 
     @property
     def parts(self) -> frozenset[str]:

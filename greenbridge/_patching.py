@@ -280,8 +280,8 @@ def apply(
         chosen = {
             name: row
             for name, row in table.replace.items()
-            if (only is None or table.module in only or row.part in only)
-            and table.module not in exclude
+            if (only is None or table.name in only or row.part in only)
+            and table.name not in exclude
             and row.part not in exclude
             and fits(row, python, platform)
         }
@@ -312,7 +312,7 @@ def patch_all(
     """
     tables = load_tables()
     libraries = load_libraries()
-    known = frozenset(t.module for t in tables).union(*(t.parts for t in tables))
+    known = frozenset(t.name for t in tables).union(*(t.parts for t in tables))
     known |= {library.name for library in libraries}
     chosen = None if only is None else check_names("only", only, known)
     without = check_names("exclude", exclude, known)

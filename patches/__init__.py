@@ -17,6 +17,8 @@ if __name__ != "greenbridge.patches":
     )
 
 NAMES: Final = (
+    "_thread",
+    "_threading_local",
     "asyncio_base_events",
     "asyncio_events",
     "asyncio_runners",
@@ -25,5 +27,6 @@ NAMES: Final = (
     "signal",
     "socket",
     "ssl",
+    "threading",
     "time",
 )

@@ -21,14 +21,17 @@ USERS = (
 
 def traces() -> dict[str, list[tuple[str, Any]]]:
     """The names and values of each patched module, and of each of their classes, in order."""
+    import _thread
+    import _threading_local
     import select
     import selectors
     import socket
     import ssl
+    import threading
     import time
 
     found = {}
-    for module in (select, selectors, socket, ssl, time):
+    for module in (_thread, _threading_local, select, selectors, socket, ssl, threading, time):
         found[module.__name__] = list(vars(module).items())
         for name, value in vars(module).items():
             if isinstance(value, type) and value.__module__ == module.__name__:
@@ -45,7 +48,7 @@ def test_undoing_leaves_no_trace() -> None:
         with patch_all() as applied:
             assert all(r.is_in_place for r in patched())
             assert {r.patch for r in applied.records} == {
-                "dns", "select", "selectors", "signal", "socket", "ssl", "time",
+                "dns", "select", "selectors", "signal", "socket", "ssl", "threading", "time",
             }  # fmt: skip
             assert traces() != before
             assert patch_all().records == ()

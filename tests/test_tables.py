@@ -26,6 +26,19 @@ TABLES = {table.module: table for table in load_tables()}
 
 # C functions that do not tell their signature, on 3.10 at least: as the documentation has it.
 DOCUMENTED: dict[str, str] = {
+    "_thread.LockType": "()",
+    "_thread.RLock": "()",
+    "_thread._count": "()",
+    "_thread._set_sentinel": "()",
+    "_thread._shutdown": "()",
+    "_thread.allocate": "()",
+    "_thread.allocate_lock": "()",
+    "_thread.get_ident": "()",
+    "_thread.lock": "()",
+    "_thread.set_name": "(name)",
+    "_thread.start_joinable_thread": "(function, handle=None, daemon=True)",
+    "_thread.start_new": "(function, args, kwargs={}, /)",
+    "_thread.start_new_thread": "(function, args, kwargs={}, /)",
     "select.epoll": "(sizehint=-1, flags=0)",
     "signal.set_wakeup_fd": "(fd, /, *, warn_on_full_buffer=True)",
     "socket.close": "(fd, /)",
@@ -36,8 +49,32 @@ DOCUMENTED: dict[str, str] = {
     "time.sleep": "(seconds, /)",
 }
 
+# Aliases and holders that do not exist, or are another object, on some Pythons.
+MOVED = {
+    "asyncio.base_futures:get_ident",
+    "asyncio.events:BaseDefaultEventLoopPolicy._Local",
+    "asyncio.events:_BaseDefaultEventLoopPolicy._Local",
+    "bz2:RLock",
+    "threading:Lock",
+    "threading:_LockType",
+    "threading:_start_new_thread",
+    "threading:_shutdown_locks_lock",
+}
+
 # Stand-ins for a class that are no subclass of it: "module.name" -> reason.
-NO_SUBCLASS: dict[str, str] = {"select.epoll": "the type does not allow subclasses"}
+NO_SUBCLASS: dict[str, str] = {
+    "_thread.LockType": "the type does not allow subclasses",
+    "_thread.RLock": "its methods would be those of the C class where they are not replaced",
+    "_thread.lock": "the type does not allow subclasses",
+    "_threading_local.local": "a subclass of the C class, as threading.local is",
+    "select.epoll": "the type does not allow subclasses",
+}
+
+# What takes the arguments of the __init__ that a subclass has.
+TAKES_ANYTHING = {"_thread._local", "_threading_local.local"}
+
+# Stand-ins for a class that have another name.
+RENAMED = {"_thread.LockType", "_thread._local", "_thread.lock"}
 
 
 def everything(table: Table) -> Iterator[tuple[str, Patch | Keep]]:
@@ -91,7 +128,8 @@ def test_every_row_is_about_a_name_that_exists(module: str) -> None:
         if not (isinstance(row, Patch) and row.add):
             assert find(module, name) is not None, f"{module}.{name} is stale"
     for place in table.holders:
-        find(*place.split(":"))
+        if place not in MOVED:
+            find(*place.split(":"))
 
 
 @pytest.mark.parametrize("module", TABLES)
@@ -153,15 +191,23 @@ def test_the_rows_of_libraries_are_complete() -> None:
 
 @pytest.mark.parametrize(("module", "name", "row"), replaced())
 def test_the_aliases_of_a_row_hold_its_original(module: str, name: str, row: Patch) -> None:
+    """On this Python: a row may name places that others have, or where they have another object."""
     original = find(module, name)
     for place in row.also:
-        found = find(*place.split(":"))
-        assert getattr(found, "__func__", found) is original, f"{place} is not {module}.{name}"
+        try:
+            found = find(*place.split(":"))
+        except AttributeError:
+            assert place in MOVED, f"{place} does not exist"
+            continue
+        found = getattr(found, "__func__", found)
+        assert found is original or place in MOVED, f"{place} is not {module}.{name}"
 
 
 @pytest.mark.parametrize(("module", "name", "row"), replaced())
 def test_a_stand_in_has_the_signature_of_its_original(module: str, name: str, row: Patch) -> None:
     """Same names, kinds and defaults, so that every call that is legal there is legal here."""
+    if f"{module}.{name}" in TAKES_ANYTHING:
+        return
     green, original = find(*row.to.split(":")), find(module, name)
     try:
         expected = shape(inspect.signature(original))
@@ -189,7 +235,8 @@ def test_a_stand_in_for_a_class_is_a_subclass(module: str, name: str, row: Patch
     if isinstance(original, type):
         real = isinstance(green, type) and original in green.__mro__
         assert real != (f"{module}.{name}" in NO_SUBCLASS)
-        assert (green.__name__, green.__qualname__) == (original.__name__, original.__qualname__)
+        if f"{module}.{name}" not in RENAMED:
+            assert green.__name__ == green.__qualname__ == original.__qualname__
     else:
         assert callable(green) == callable(original)
 
@@ -197,7 +244,7 @@ def test_a_stand_in_for_a_class_is_a_subclass(module: str, name: str, row: Patch
 def test_the_exceptions_are_about_rows_that_exist() -> None:
     names = {f"{t.module}.{name}" for t in TABLES.values() for name in t.replace}
     assert set(DOCUMENTED) <= names
-    assert set(NO_SUBCLASS) <= names
+    assert set(NO_SUBCLASS) | RENAMED | TAKES_ANYTHING <= names
 
 
 def test_the_documentation_page_is_rendered_from_the_tables() -> None:
