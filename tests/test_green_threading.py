@@ -5,20 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from .fresh import as_plain_and_patched, in_fresh_python, is_patched
+from .both import as_plain_and_patched, switched
+from .fresh import in_fresh_python
 
 if TYPE_CHECKING:
     import threading
-
-
-def switched() -> bool:
-    """Whether green code has waited on a hub; in the patched interpreter it must have."""
-    if not is_patched():
-        return True
-    from greenbridge._hubs import current_hub
-
-    hub = current_hub()
-    return hub is not None and hub.switches > 0
 
 
 @as_plain_and_patched
