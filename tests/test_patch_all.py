@@ -48,7 +48,8 @@ def test_undoing_leaves_no_trace() -> None:
         with patch_all() as applied:
             assert all(r.is_in_place for r in patched())
             assert {r.patch for r in applied.records} == {
-                "dns", "select", "selectors", "signal", "socket", "ssl", "threading", "time",
+                "asyncio", "dns", "select", "selectors", "signal", "socket", "ssl", "threading",
+                "time",
             }  # fmt: skip
             assert traces() != before
             assert patch_all().records == ()
