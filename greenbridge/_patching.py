@@ -176,7 +176,7 @@ class _Active:
         """Set the rows and call the hook. An import must not fail for it: what is wrong is told."""
         library = self.library
         rows = {
-            name: replace(row, part=library.name)
+            name: replace(row, part=row.part or library.name)
             for name, row in library.replace.items()
             if fits(row, sys.version_info[:2], sys.platform)
         }
@@ -276,6 +276,7 @@ def apply(
 ) -> Applied:
     """Apply *tables*: plans all rows first, so a bad row leaves nothing half patched."""
     steps: list[Step] = []
+    later: list[Library] = []
     for table in ordered(tables):
         chosen = {
             name: row
@@ -285,11 +286,14 @@ def apply(
             and row.part not in exclude
             and fits(row, python, platform)
         }
-        steps += resolve(table, chosen, python, _live)
+        if not table.lazy:
+            steps += resolve(table, chosen, python, _live)
+        elif chosen:
+            later.append(Library(table.module, table.module, "a lazy table", chosen))
     with _lock:
         records = _records(steps)
         _set(records)
-    return Applied(records)
+    return Applied(records, _activate(later))
 
 
 def patch_all(
@@ -327,7 +331,7 @@ def patch_all(
             else not chosen.isdisjoint((library.name, library.part))
         )
     ]
-    return Applied(applied.records, _activate(wanted))
+    return Applied(applied.records, (*applied._libraries, *_activate(wanted)))
 
 
 def patch(name: str) -> Applied:

@@ -37,6 +37,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     ),
     frozenset(
         {
+            "_borrowed",
             "_bridges",
             "_fds",
             "_groups",

@@ -40,6 +40,7 @@ class Suite:
 
 GROUPS: Final = {
     "foundation": "sockets, TLS, selecting, and the clients and servers built on them",
+    "processes": "child processes, signals, descriptors, fork and multiprocessing",
 }
 
 #: For a suite that asks for the network, but (mostly) stays on loopback.
@@ -69,6 +70,15 @@ SUITES: Final = (
     Suite("test_context", "foundation", waits=False),
     Suite("test_time", "foundation"),
     Suite("test_sched", "foundation"),
+    Suite("test_os", "processes", limit=180.0),
+    Suite("test_posix", "processes"),
+    Suite("test_subprocess", "processes", limit=600.0),
+    Suite("test_signal", "processes", limit=400.0),
+    Suite("test_fork1", "processes"),
+    Suite("test_wait3", "processes"),
+    Suite("test_wait4", "processes"),
+    Suite("test_pty", "processes"),
+    Suite("test_popen", "processes"),
 )
 
 
