@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from greenlet import greenlet
 
+from ._delivery import WOKEN
 from ._errors import GreenExit
+from ._owners import Wait
 from ._threadstate import NESTED
+from ._timers import NEVER
 
 if TYPE_CHECKING:
     from ._hub import Hub
@@ -25,10 +28,14 @@ FINISHED: Final = object()
 _IDLE_MAX: Final = 256
 
 
-class Carrier(greenlet):
-    """Runs green threads, one after another, for ever."""
+class Carrier(Wait, greenlet):
+    """Runs green threads, one after another, for ever.
 
-    __slots__ = ("hub", "thread")
+    A greenlet waits for one thing at a time. So a carrier is its own :class:`Wait`, where nobody
+    can hold on to one that is over: for descriptors and sleep.
+    """
+
+    __slots__ = ("cause", "deadline", "hub", "state", "thread")
 
     thread: Any  # the GreenThread that runs in it now
 
@@ -36,6 +43,16 @@ class Carrier(greenlet):
         greenlet.__init__(self, None, hub.greenlet)
         self.hub = hub
         self.thread = None
+        self.deadline = NEVER
+        self.state = WOKEN
+
+    @property
+    def owner(self) -> Any:
+        return self.thread
+
+    @property
+    def greenlet(self) -> Any:
+        return self
 
     def run(self) -> None:
         hub = self.hub
@@ -80,18 +97,13 @@ class Carrier(greenlet):
                 stepper.switch(FINISHED)
                 stepper = None
                 continue
-            target: Any = hub.greenlet
-            while hub.budget:
-                hub.budget -= 1
-                following: Any = hub.ready.popleft()  # a greenlet, or a GreenThread
-                if isinstance(following, greenlet):
-                    target = following
-                    break
-                if following.fresh():  # a green thread that has not begun: no switch is needed
-                    self.thread = following
-                    break
-            following = None
-            if self.thread is not None:
+            target: Any = hub.round.popleft()  # a greenlet, or a GreenThread
+            while not isinstance(target, greenlet) and not target.fresh():
+                target = hub.round.popleft()
+            if not isinstance(target, greenlet):  # it has not begun: no switch is needed
+                hub.switches -= 1
+                self.thread = target
+                target = None
                 continue
             if len(idle) >= _IDLE_MAX:
                 # Ends: control passes to the parent, who is whoever is next.

@@ -23,11 +23,12 @@ import os
 from collections import deque
 from typing import Any, Final
 
-from ._delivery import PENDING, WOKEN
+from ._carriers import Carrier
+from ._delivery import WOKEN
 from ._errors import LoopMismatchError
 from ._hub import HUBS, Hub
 from ._originals import allocate_lock, get_ident
-from ._owners import Waiter
+from ._owners import Wait
 
 # How long closing_fd waits for a hub in another OS thread to let go of a descriptor. It answers
 # within one iteration of its loop; only a loop that is blocked takes longer (a guess).
@@ -74,12 +75,14 @@ class Fd:
 
     def arm_read(self) -> bool:
         """Have the loop watch for reading; False if this kind of file cannot be watched."""
-        self.read_armed = self._arm(self.hub.loop.add_reader, self._on_readable)
+        callback = self._on_readable_direct if self.hub.direct else self._on_readable
+        self.read_armed = self._arm(self.hub.loop.add_reader, callback)
         return self.read_armed
 
     def arm_write(self) -> bool:
         """Have the loop watch for writing; False if this kind of file cannot be watched."""
-        self.write_armed = self._arm(self.hub.loop.add_writer, self._on_writable)
+        callback = self._on_writable_direct if self.hub.direct else self._on_writable
+        self.write_armed = self._arm(self.hub.loop.add_writer, callback)
         return self.write_armed
 
     def _arm(self, add: Any, callback: Any) -> bool:
@@ -106,37 +109,74 @@ class Fd:
             os.set_blocking(fd, True)
         return True
 
+    # What the loop calls. Never switch from here, except on asyncio's own loops. While libuv
+    # delivers events, it keeps a pointer to an array on its C stack (uv__io_poll, lfields->inv). A
+    # switch moves that stack away, and the next add_reader, remove_reader or transport.close() in
+    # the greenlet reads, and writes to, whatever lies there then (uv__platform_invalidate_fd).
+
+    def _on_readable(self) -> None:
+        readers = self.readers
+        while readers:
+            waiter = readers.popleft()
+            if waiter.state:
+                continue
+            self.idle_events = 0
+            if type(waiter) is Carrier:  # the common case, without a call
+                waiter.state = WOKEN
+                hub = self.hub
+                hub.ready.append(waiter)
+                if not hub.scheduled:
+                    hub.call_soon(hub.drain, context=hub.context)
+                    hub.scheduled = True
+                return
+            if waiter.finish(WOKEN):
+                return
+        self._unwanted_read()
+
+    def _on_writable(self) -> None:
+        writers = self.writers
+        while writers:
+            if writers.popleft().finish(WOKEN):
+                self.idle_events = 0
+                return
+        self._unwanted_write()
+
+    def _on_readable_direct(self) -> None:
+        if self.stale_read:
+            self.stale_read = False
+        elif (waiter := self._enter_one(self.readers)) is None:
+            self._unwanted_read()
+        else:
+            self.stale_read = not isinstance(waiter, Wait)
+
+    def _on_writable_direct(self) -> None:
+        if self.stale_write:
+            self.stale_write = False
+        elif (waiter := self._enter_one(self.writers)) is None:
+            self._unwanted_write()
+        else:
+            self.stale_write = not isinstance(waiter, Wait)
+
+    def _enter_one(self, queue: deque[Any]) -> Any:
+        """Wake who has waited longest, and let it run now unless a Task steps it."""
+        while queue:
+            waiter = queue.popleft()
+            if waiter.state:
+                continue
+            self.idle_events = 0
+            if isinstance(waiter, Wait):
+                waiter.state = WOKEN
+                self.hub.enter(waiter.greenlet)
+                return waiter
+            if waiter.finish(WOKEN):
+                return waiter
+        return None
+
     def _may_be_wanted(self) -> bool:
         self.idle_events += 1
         return self.idle_events <= _IDLE_EVENTS and bool(self.hub.ready)
 
-    def _on_readable(self) -> None:
-        if self.stale_read:
-            self.stale_read = False
-            return
-        readers = self.readers
-        while readers:
-            waiter = readers.popleft()
-            if waiter.state == PENDING:
-                if type(waiter) is not Waiter:
-                    if not waiter.finish(WOKEN):
-                        continue
-                    self.stale_read = self.hub.direct
-                    return
-                waiter.state = WOKEN
-                self.idle_events = 0
-                hub = self.hub
-                if hub.direct:
-                    hub.enter(waiter.greenlet)
-                    return
-                # Never switch from here. While libuv delivers events, it keeps a pointer to an
-                # array on its C stack (uv__io_poll, lfields->inv). A switch moves that stack away,
-                # and the next add_reader, remove_reader or transport.close() in the greenlet
-                # reads, and writes to, whatever lies there then (uv__platform_invalidate_fd).
-                hub.ready.append(waiter.greenlet)
-                if not hub.scheduled:
-                    hub.schedule_drain()
-                return
+    def _unwanted_read(self) -> None:
         if self._may_be_wanted():
             return
         self.read_armed = False
@@ -144,26 +184,7 @@ class Fd:
         if not self.write_armed:
             self.hub.fds.pop(self.fd, None)
 
-    def _on_writable(self) -> None:
-        if self.stale_write:
-            self.stale_write = False
-            return
-        writers = self.writers
-        while writers:
-            waiter = writers.popleft()
-            if waiter.state == PENDING:
-                if type(waiter) is not Waiter:
-                    if not waiter.finish(WOKEN):
-                        continue
-                    self.stale_write = self.hub.direct
-                    return
-                waiter.state = WOKEN
-                self.idle_events = 0
-                if self.hub.direct:
-                    self.hub.enter(waiter.greenlet)
-                else:  # as for reading
-                    self.hub.schedule(waiter.greenlet)
-                return
+    def _unwanted_write(self) -> None:
         if self._may_be_wanted():
             return
         self.write_armed = False

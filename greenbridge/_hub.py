@@ -6,12 +6,16 @@ The event loop runs in one greenlet, the *hub greenlet*. Every other greenlet th
 switched to in one of two ways:
 
 * The *drain* callback, which the loop runs once per iteration, switches into it.
-* A greenlet that parks switches straight into the next ready one (*direct handover*), so a round
-  of ``sleep(0)`` among a hundred green threads passes through the hub once, not a hundred times.
-  ``Hub.budget`` counts how many may still run in this round: those that were ready when it began,
-  and the first few (``Hub.more``) that are woken in it, or who hands something to and fro would
-  pay for an iteration of the loop each time. Then the loop gets the CPU, so it is never starved.
-  ``sleep(0)`` is no wake: it always gives way to the loop.
+* A greenlet that parks switches straight into the next one (*direct handover*), so a round of
+  ``sleep(0)`` among a hundred green threads passes through the hub once, not a hundred times.
+
+A *round* (``Hub.round``) is a queue: those that were ready when it began, and at its end the hub
+greenlet itself. Whoever parks takes the first of the queue and switches to it, whatever it is: so
+nothing is counted at a switch, and the loop is never starved. The first few (``Hub.more``) that
+are woken in a round may still run in it, before the hub, or who hands something to and fro would
+pay for an iteration of the loop each time. ``sleep(0)`` is no wake: it always gives way to the
+loop. Code that runs in a greenlet of green code can switch to the hub by hand, past the queue. Then
+the round ends early, and who had no turn is first in the next one.
 
 On uvloop no other callback may switch, though it would save a step when a descriptor becomes
 readable (on asyncio's own loops it does, see ``direct``): while libuv delivers events it keeps
@@ -58,6 +62,10 @@ if TYPE_CHECKING:
 # A round is cut short after this many seconds: each green thread may compute for a millisecond,
 # and everything else waits meanwhile (timers, the application's own tasks). A guess.
 _ROUND_MAX_S: Final = 0.004
+# It may be longer if many are ready, so that each of them has its turn before the loop looks at the
+# descriptors again, and reports those that nobody has read yet a second time (a guess).
+_ROUND_EACH_S: Final = 0.00003
+_MANY: Final = int(_ROUND_MAX_S / _ROUND_EACH_S)
 # Green threads between two looks at the clock, and how many that are woken in a round may still
 # run in it, at most. Where they compute for long, it is one.
 _ROUND_STEP: Final = 16
@@ -82,16 +90,16 @@ class Hub:
 
     __slots__ = (
         "__weakref__",
-        "_call_soon",
-        "_drain_bound",
-        "budget",
         "busy",
+        "call_soon",
         "carriers",
         "closed",
         "context",
         "direct",
+        "drain",
         "fds",
         "forbidden",
+        "fresh",
         "greenlet",
         "hooks",
         "ident",
@@ -104,6 +112,7 @@ class Hub:
         "pinned",
         "ready",
         "root",
+        "round",
         "scheduled",
         "stalls",
         "step",
@@ -118,16 +127,19 @@ class Hub:
         self.ident = get_ident()
         self.ready: deque[Any] = deque()  # greenlets, and GreenThreads that have not begun
         self.scheduled = False
-        self.budget = self.more = 0
         self.step = _ROUND_STEP
+        self.more = 0  # how many that are woken now may run in this round; none outside of one
         self.busy = NEVER  # when the last round ended, if all of `more` was used up in it
         self.timers = Timers(loop)
         self.fds: dict[int, Fd] = {}
         self.carriers: list[Any] = []  # idle ones
         self.threads: set[Any] = set()  # green threads that have not finished
+        self.round: deque[Any] = deque()  # whose turn it is, and then the hub greenlet
+        self.fresh: Any = None  # what the hub has to begin before the round goes on
         # Who may not park now, and why (no_switch); the key None means everybody.
         self.forbidden: dict[greenlet | None, str] | None = None
-        self.switches = self.stalls = 0
+        self.switches = 0  # see count_switches
+        self.stalls = 0
         self.closed = False
         self.pid = os.getpid()
         self.keeper: Any = None
@@ -138,8 +150,8 @@ class Hub:
         # may switch at once. (Queueing would cost more there than a step: the descriptor is still
         # readable when the loop looks next, and the callback would run again for nothing.)
         self.direct = isinstance(loop, asyncio.BaseEventLoop)
-        self._call_soon = loop.call_soon
-        self._drain_bound = self._drain
+        self.call_soon = loop.call_soon
+        self.drain = self._drain
         self.hooks: Any = sys.get_asyncgen_hooks()
         # Called when somebody stops a loop that the hub runs: it goes on, but the main program
         # may wait for that (_program).
@@ -148,9 +160,10 @@ class Hub:
         self.owned = own is None
         self.root: Root | None = None
         if own is None:
-            self._call_soon(self._note_hooks, context=self.context)
+            self.call_soon(self._note_hooks, context=self.context)
             self.root = Root(self, getcurrent())
             self.greenlet = greenlet(self._run_loop)
+            self.round.append(self.greenlet)
         else:
             self.greenlet = own
         HUBS.append(self)
@@ -164,8 +177,19 @@ class Hub:
             self.schedule_drain()
 
     def schedule_drain(self) -> None:
-        self._call_soon(self._drain_bound, context=self.context)
+        self.call_soon(self.drain, context=self.context)
         self.scheduled = True
+
+    def count_switches(self) -> int:
+        """How often green code has come back to the CPU after it had left it.
+
+        Who comes into a round is counted at once, so a switch has nothing to count.
+        """
+        return self.switches - self.count_round()
+
+    def count_round(self) -> int:
+        """How many have their turn before the hub."""
+        return len(self.round) - self.round.count(self.greenlet)
 
     def call_threadsafe(self, fn: Callable[..., object], *args: Any) -> None:
         """Run *fn* in a callback of the hub's loop; from any OS thread."""
@@ -186,16 +210,16 @@ class Hub:
         if current not in self.forbidden:
             return
         # If it has made itself ready to come back at once, it must not be switched to later.
-        while getcurrent() in self.ready:
-            self.ready.remove(getcurrent())
-        self.budget = min(self.budget, len(self.ready))
+        for queue in (self.ready, self.round):
+            while getcurrent() in queue:
+                queue.remove(getcurrent())
+                self.switches -= queue is self.round
         raise SwitchForbiddenError(self.forbidden[current])
 
     def park(self) -> None:
         """Leave the CPU; returns when somebody switches back into this greenlet."""
         if self.forbidden is not None:
             self.check_switch()
-        self.switches += 1
         if NESTED and getcurrent() in NESTED:
             self._park_nested()
         else:
@@ -208,29 +232,26 @@ class Hub:
         """
         if NESTED or self.forbidden is not None:
             return self.park
-        self.switches += 1
-        if self.budget and self.ready[0]:  # see switch_out
-            self.budget -= 1
-            return self.ready.popleft().switch  # type: ignore[no-any-return]
-        return self.greenlet.switch  # type: ignore[no-any-return,unused-ignore]
+        following = self.round.popleft()
+        return (following or self.leave(following)).switch
 
-    def give_way(self, own: greenlet) -> None:
-        """Let everything else that is ready run first. *own* is the current greenlet.
+    def leave(self, following: Any) -> greenlet:
+        """Who is switched to instead of *following*, the first of the round, which has not begun.
 
-        :meth:`schedule` and :meth:`park` in one call: a switch costs little more than a call.
+        That is left to the hub: a greenlet begins at the stack depth of whoever starts it, so a
+        chain of a thousand, each begun by the one before, would end in RecursionError and ten
+        thousand at the end of the C stack.
         """
+        if following is not self.greenlet:
+            self.fresh = following
+        return self.greenlet
+
+    def give_way(self) -> None:
+        """Let everything else that is ready, and the loop, run first."""
         if self.forbidden is not None:
             self.check_switch()
-        ready = self.ready
-        ready.append(own)
-        if not self.scheduled:
-            self.schedule_drain()
-        if self.budget and not NESTED and ready[0]:  # see switch_out
-            self.switches += 1
-            self.budget -= 1
-            ready.popleft().switch()
-        else:
-            self.park()
+        self.schedule(getcurrent())
+        self.park()
 
     def _park_nested(self) -> None:
         if get_running_loop() is None:  # its own loop has ended meanwhile
@@ -244,44 +265,74 @@ class Hub:
             _state.resume(state)
 
     def switch_out(self) -> None:
-        """What :meth:`park` does for a greenlet that runs no loop, without the checks.
-
-        One that has not begun is false, and is left to the hub: a greenlet begins at the stack
-        depth of whoever starts it, so a chain of a thousand, each begun by the one before, would
-        end in RecursionError and ten thousand at the end of the C stack.
-        """
-        if self.budget and self.ready[0]:
-            self.budget -= 1
-            self.ready.popleft().switch()
-        else:
-            self.greenlet.switch()
+        """What :meth:`park` does for a greenlet that runs no loop, without the checks."""
+        following = self.round.popleft()
+        if not following:
+            following = self.leave(following)
+        following.switch()
 
     def _drain(self) -> None:
         """One round: run what is ready now, and some of what becomes ready meanwhile."""
         self.scheduled = False
-        self.greenlet = getcurrent()
+        own = self.greenlet = getcurrent()
         ready = self.ready
-        left = len(ready)
-        until = monotonic() + _ROUND_MAX_S if left > 1 else NEVER
         self.more = self.step
         set_running_loop(None)
         try:
-            while left:
-                self.budget = min(left, self.step)
-                left -= self.budget
-                self._run_ready(ready)
-                if until == NEVER:
-                    break
-                if monotonic() > until:
-                    self.step = max(1, self.step // 2)  # look sooner, the next time
-                    break
-                self.step = min(_ROUND_STEP, self.step * 2)
+            if len(ready) == 1:
+                self.round.append(own)
+                self.switches += 1
+                following = ready.popleft()
+                if following:
+                    following.switch()
+                else:
+                    self.fresh, following = following, None
+                if self.fresh is not None:
+                    self._begin()
+            elif ready:
+                self._long_round(own)
         finally:
             self.busy = NEVER if self.more else self._adapt()
-            self.budget = self.more = 0
+            self.more = 0
             set_running_loop(self.loop)
-            if len(ready) and not self.scheduled:
+            if self.round:
+                self._end_early(own)
+            if ready and not self.scheduled:
                 self.schedule_drain()
+
+    def _long_round(self, own: greenlet) -> None:
+        """A round of more than one: the hub looks at the clock now and then."""
+        ready, queue = self.ready, self.round
+        left = len(ready)
+        until = monotonic() + (_ROUND_MAX_S if left < _MANY else left * _ROUND_EACH_S)
+        self.switches += left
+        queue.extend(ready)
+        ready.clear()
+        queue.append(own)
+        while True:
+            if len(queue) > self.step + 1:
+                queue.insert(self.step, own)
+            following = queue.popleft()
+            if following:
+                following.switch()
+            else:
+                self.fresh, following = following, None
+            if self.fresh is not None:
+                self._begin()
+            if monotonic() > until:
+                self.step = max(1, self.step // 2)  # look sooner, the next time
+                break
+            if self.step < _ROUND_STEP:
+                self.step *= 2
+            if not queue:
+                break
+
+    def _end_early(self, own: greenlet) -> None:
+        """Who had no turn in this round is first in the next."""
+        left = [g for g in self.round if g is not own]
+        self.round.clear()
+        self.switches -= len(left)
+        self.ready.extendleft(reversed(left))
 
     def _adapt(self) -> float:
         """Fewer may be woken in a round where that made it long; more again where it did not."""
@@ -290,29 +341,33 @@ class Hub:
         self.step = max(1, self.step // 2) if slow else min(_ROUND_STEP, self.step * 2)
         return now
 
-    def _run_ready(self, ready: deque[Any]) -> None:
-        # A green thread that finishes may come back here with budget left.
-        while self.budget > 0:
-            self.budget -= 1
-            following = ready.popleft()
-            if isinstance(following, greenlet):
-                following.switch()
-            elif following.fresh():
+    def _begin(self) -> None:
+        """Start what has not begun, for as long as such is next."""
+        while self.fresh is not None:
+            fresh, self.fresh = self.fresh, None
+            if isinstance(fresh, greenlet):
+                fresh.switch()
+            elif fresh.fresh():
+                self.switches -= 1
                 carrier = self.carriers.pop() if self.carriers else Carrier(self)
                 # Nothing here may hold the green thread while it runs, or its handle lives
                 # on when everybody else has dropped it.
-                carrier.thread = following
-                following = None
+                carrier.thread = fresh
+                fresh = None
                 carrier.switch()
 
     def enter(self, g: greenlet) -> None:
         """Run *g* now, until it parks; only where ``direct`` says that a callback may."""
-        self.greenlet = getcurrent()
+        own = self.greenlet = getcurrent()
+        self.round.appendleft(own)
+        self.switches += 1
         set_running_loop(None)
         try:
             g.switch()
         finally:
             set_running_loop(self.loop)
+            if self.round:
+                self._end_early(own)
 
     # -- a hub that runs its own loop ------------------------------------------------------
 
@@ -331,7 +386,6 @@ class Hub:
             except BaseException as exc:
                 # KeyboardInterrupt, SystemExit, or what a signal handler raised while everything
                 # was parked: all of them are the main program's.
-                self.budget = 0
                 root.interrupt(exc)
 
     def stop_loop(self) -> None:
@@ -340,4 +394,5 @@ class Hub:
         if self.greenlet:  # started and not finished
             self.greenlet.parent = getcurrent()
             self.loop.call_soon(self.loop.stop)
+            self.round.clear()  # it held the loop's greenlet
             self.greenlet.switch()

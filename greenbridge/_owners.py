@@ -75,7 +75,6 @@ class Root(ThreadLike):
         "_sent",
         "greenlet",
         "hub",
-        "ident",
         "name",
         "pending",
         "resume",
@@ -97,21 +96,27 @@ class Root(ThreadLike):
         self.task = None
         self.task_error = None
         self.name = "greenbridge-root"
-        self.ident = hub.ident  # of the thread that it is; after a fork that was a green one
 
 
-class Waiter:
-    """One wait of an owner that parks on the hub. Exactly one of ready, timeout, kill wins."""
+if TYPE_CHECKING:
 
-    __slots__ = ("deadline", "error", "greenlet", "owner", "state")
+    class _Base:  # mypy takes the slots of a mixin for all that its users have
+        state: int
+        cause: BaseException  # what interrupted it; set only then
+else:
+    _Base = object
 
-    error: BaseException  # what interrupted it; set only then
 
-    def __init__(self, owner: Any, own: greenlet, deadline: float = NEVER) -> None:
-        self.owner = owner
-        self.greenlet = own  # not always the owner's: its code may have made greenlets
-        self.deadline = deadline
-        self.state = PENDING
+class Wait(_Base):
+    """One wait of an owner that parks on the hub. Exactly one of ready, timeout, kill wins.
+
+    A mixin: the slots belong to the classes that use it.
+    """
+
+    __slots__ = ()
+    owner: Any
+    greenlet: Any  # who waits; not always the owner's: its code may have made greenlets
+    deadline: float
 
     def finish(self, state: int, error: BaseException | None = None) -> bool:
         """End the wait; False if it had ended already. Only in the hub's OS thread."""
@@ -119,15 +124,45 @@ class Waiter:
             return False
         self.state = state
         if error is not None:
-            self.error = error
+            self.cause = error
         hub = self.owner.hub
-        hub.ready.append(self.greenlet)
-        if hub.more:  # in a round, whose end looks at what is ready
+        if hub.more:  # in a round: it may run in it, before the hub
             hub.more -= 1
-            hub.budget += 1
-        elif not hub.scheduled:
-            hub.schedule_drain()
+            hub.switches += 1
+            hub.round.insert(-1, self.greenlet)
+        else:
+            hub.ready.append(self.greenlet)
+            if not hub.scheduled:
+                hub.schedule_drain()
         return True
+
+    def over(self) -> bool:
+        """What the wait came to, if it was not woken: False, or raises what interrupted it."""
+        if self.state == TIMED_OUT:
+            return False
+        if not self.state:
+            self.state = INTERRUPTED
+            raise RuntimeError(
+                "a greenlet of greenbridge was switched to by hand while it waited. Wake it "
+                "through what it waits for, or end it with kill()"
+            )
+        error = self.cause
+        try:
+            raise error
+        finally:
+            del self.cause, error  # a traceback that holds the waiter that holds it
+
+
+class Waiter(Wait):
+    """A wait that others may hold on to, also when it is over."""
+
+    __slots__ = ("cause", "deadline", "greenlet", "owner", "state")
+
+    def __init__(self, owner: Any, own: greenlet, deadline: float = NEVER) -> None:
+        self.owner = owner
+        self.greenlet = own
+        self.deadline = deadline
+        self.state = PENDING
 
     def wake(self) -> bool:
         """End the wait because what it waits for has come; from any OS thread.
@@ -162,19 +197,3 @@ class Waiter:
         if self.state == WOKEN:
             return True
         return self.over()
-
-    def over(self) -> bool:
-        """What :meth:`park` says of a wait that was not woken: False, or what interrupted it."""
-        if self.state == TIMED_OUT:
-            return False
-        if not self.state:
-            self.state = INTERRUPTED
-            raise RuntimeError(
-                "a greenlet of greenbridge was switched to by hand while it waited. Wake it "
-                "through what it waits for, or end it with kill()"
-            )
-        error = self.error
-        try:
-            raise error
-        finally:
-            del self.error, error  # a traceback that holds the waiter that holds it

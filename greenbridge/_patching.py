@@ -176,7 +176,7 @@ class _Active:
         """Set the rows and call the hook. An import must not fail for it: what is wrong is told."""
         library = self.library
         rows = {
-            name: replace(row, part=row.part or library.name)
+            name: replace(row, part=library.name)
             for name, row in library.replace.items()
             if fits(row, sys.version_info[:2], sys.platform)
         }
@@ -276,24 +276,20 @@ def apply(
 ) -> Applied:
     """Apply *tables*: plans all rows first, so a bad row leaves nothing half patched."""
     steps: list[Step] = []
-    later: list[Library] = []
     for table in ordered(tables):
         chosen = {
             name: row
             for name, row in table.replace.items()
-            if (only is None or table.name in only or row.part in only)
-            and table.name not in exclude
+            if (only is None or table.module in only or row.part in only)
+            and table.module not in exclude
             and row.part not in exclude
             and fits(row, python, platform)
         }
-        if not table.lazy:
-            steps += resolve(table, chosen, python, _live)
-        elif chosen:
-            later.append(Library(table.module, table.module, "a lazy table", chosen))
+        steps += resolve(table, chosen, python, _live)
     with _lock:
         records = _records(steps)
         _set(records)
-    return Applied(records, _activate(later))
+    return Applied(records)
 
 
 def patch_all(
@@ -316,7 +312,7 @@ def patch_all(
     """
     tables = load_tables()
     libraries = load_libraries()
-    known = frozenset(t.name for t in tables).union(*(t.parts for t in tables))
+    known = frozenset(t.module for t in tables).union(*(t.parts for t in tables))
     known |= {library.name for library in libraries}
     chosen = None if only is None else check_names("only", only, known)
     without = check_names("exclude", exclude, known)
@@ -331,7 +327,7 @@ def patch_all(
             else not chosen.isdisjoint((library.name, library.part))
         )
     ]
-    return Applied(applied.records, (*applied._libraries, *_activate(wanted)))
+    return Applied(applied.records, _activate(wanted))
 
 
 def patch(name: str) -> Applied:

@@ -201,6 +201,7 @@ def promote(owner: Any) -> None:
     # The plain Task class, not the loop's factory: this coroutine must not be wrapped again.
     owner.task = asyncio.Task(stepper, loop=hub.loop, name=owner.name)
     owner.resume = current = getcurrent()
+    hub.switches += 1
     # The first step of the Task brings us back.
     if NESTED and current in NESTED and get_running_loop() is not None:
         state = _state.suspend(hub.hooks)

@@ -16,6 +16,7 @@ import asyncio
 import atexit
 import os
 import sys
+import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -28,9 +29,7 @@ from ._hub import HUBS, Hub, _local, on_attach, on_self_start
 from ._hubs import start_hub
 from ._interrupts import restore
 from ._loops import new_raw_loop
-from ._main import is_main
 from ._originals import get_ident
-from ._owners import Root
 from ._portal import Stepper, demote, make_waiter
 from ._tasks import GreenCoro, Worker
 from ._threadstate import NESTED, get_running_loop, set_running_loop
@@ -123,10 +122,11 @@ def end(hub: Hub) -> None:
     before = get_running_loop()
     set_running_loop(None)
     hub.greenlet = getcurrent()
-    hub.budget = hub.more = 0
+    hub.more = 0
     try:
         if hub.ident == get_ident():  # greenlets of another OS thread are out of reach
             for thread in list(hub.threads):
+                hub.round.appendleft(hub.greenlet)  # it comes back here
                 thread.unwind()
             for task in asyncio.all_tasks(hub.loop):
                 _close_parked(task)
@@ -158,6 +158,7 @@ def _forget(hub: Hub) -> None:
     for record in list(hub.fds.values()):
         record.forget()
     hub.ready.clear()
+    hub.round.clear()
     hub.carriers.clear()
     if hub in HUBS:
         HUBS.remove(hub)
@@ -258,7 +259,7 @@ class _ThreadGuard:
 
 
 def _arrange_end(hub: Hub) -> None:
-    if not is_main(hub.ident):
+    if hub.ident != threading.main_thread().ident:
         _local.guard = _ThreadGuard(hub)
 
 
@@ -283,7 +284,8 @@ def _after_fork_in_child() -> None:
     for hub in HUBS:
         hub.closed = True
         hub.ready.clear()
-        hub.budget = hub.more = 0
+        hub.round.clear()
+        hub.more = 0
         _parents.append(hub)
     HUBS.clear()
     NESTED.clear()
@@ -300,10 +302,9 @@ def _adopt(own: Carrier | Worker) -> None:
         thread = own.thread
         _parents.append(thread)
         thread.hub.greenlet = ending
+        thread.hub.round.append(ending)
         thread.stepper = None
-        root: Any = start_hub(new_raw_loop()).root
-        root.ident = thread.ident if isinstance(thread, Root) else id(thread)
-        own.thread = root
+        own.thread = start_hub(new_raw_loop()).root
     else:
         _parents.append(own.job())
         own.stepper = ending

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any, Final
 from greenlet import getcurrent
 
 from ._carriers import Carrier
-from ._delivery import WOKEN
+from ._delivery import PENDING, WOKEN
 from ._errors import BadTimeoutError
 from ._fds import Fd, fd_of
 from ._fds import closing_fd as closing_fd
 from ._hub import Hub, _local
 from ._originals import monotonic, select_poll, select_select, time_sleep
-from ._owners import Waiter
 from ._portal import current_owner, make_waiter, yield_once
+from ._threadstate import NESTED
 from ._timers import NEVER
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ __all__ = (
     "wait_writable",
 )
 
-POLLIN: Final = getattr(select, "POLLIN", 1)
-POLLOUT: Final = getattr(select, "POLLOUT", 4)
+_POLLIN: Final = getattr(select, "POLLIN", 1)
+_POLLOUT: Final = getattr(select, "POLLOUT", 4)
 
 #: Called with (hub, what, seconds) after an original call has held a loop's thread.
 on_stall: list[Callable[[Hub, str, float], object]] = []
@@ -93,37 +93,49 @@ def wait_readable(fd: int, timeout: float | None = None) -> bool:
     carrier: Any = getcurrent()
     if type(carrier) is Carrier:
         own = carrier.thread
-        if own.stepper is not None or own.pending is not None:
-            return _wait_readable(fd, timeout)
-        # The common case, without a call that is not needed.
         hub = own.hub
         record = hub.fds.get(fd)
-        if record is not None and record.read_armed:
-            waiter = Waiter(own, carrier)
+        if (
+            record is not None
+            and record.read_armed
+            and own.stepper is None
+            and own.pending is None
+            and hub.forbidden is None
+            and not NESTED
+        ):
+            # The common case, without a call that is not needed.
             if timeout is not None:
-                waiter.deadline = deadline = monotonic() + timeout
+                carrier.deadline = deadline = monotonic() + timeout
                 if deadline < own.timer_at:
                     hub.timers.add(own, deadline)
-            record.readers.append(waiter)
-            own.waiter = waiter
+            carrier.state = PENDING
+            own.waiter = carrier
+            record.readers.append(carrier)
             try:
-                hub.way_out()()
+                following = hub.round.popleft()
+                if not following:
+                    following = hub.leave(following)
+                following.switch()
+            except BaseException:  # it was thrown in by hand
+                _drop(record.readers, carrier)
+                raise
             finally:
                 own.waiter = None
-                if waiter.state != WOKEN:
-                    _drop(record.readers, waiter)
-            if waiter.state == WOKEN:
+                if timeout is not None:
+                    carrier.deadline = NEVER
+            if carrier.state == WOKEN:
                 if record.closed:
                     raise OSError(errno.EBADF, os.strerror(errno.EBADF))
                 return True
-            return waiter.over()
+            _drop(record.readers, carrier)
+            return carrier.over()
     return _wait_readable(fd, timeout)
 
 
 def _wait_readable(fd: int, timeout: float | None) -> bool:
     owner = current_owner()
     if owner is None:
-        return _wait_original(fd, POLLIN, timeout)
+        return _wait_original(fd, _POLLIN, timeout)
     hub = owner.hub
     record = hub.fds.get(fd) or fd_of(hub, fd)
     if not record.read_armed and not record.arm_read():
@@ -135,7 +147,7 @@ def wait_writable(fd: int, timeout: float | None = None) -> bool:
     """Wait until *fd* can be written; otherwise as :func:`wait_readable`."""
     owner = current_owner()
     if owner is None:
-        return _wait_original(fd, POLLOUT, timeout)
+        return _wait_original(fd, _POLLOUT, timeout)
     hub = owner.hub
     record = hub.fds.get(fd) or fd_of(hub, fd)
     if not record.write_armed and not record.arm_write():
@@ -200,27 +212,38 @@ def sleep(seconds: float = 0) -> None:
 
     On cancellation the sleep ends at once.
     """
-    carrier: Any = getcurrent()
     if not seconds >= 0:
         check_timeout(seconds, "sleep()")
+    carrier: Any = getcurrent()
     if type(carrier) is Carrier:
         own = carrier.thread
-        if own.stepper is None and own.pending is None:
-            hub = own.hub
+        hub = own.hub
+        if own.stepper is None and own.pending is None and hub.forbidden is None and not NESTED:
             if seconds == 0:
                 # No wait that could time out or be interrupted: it is ready already.
-                hub.give_way(carrier)
+                hub.ready.append(carrier)
+                if not hub.scheduled:
+                    hub.schedule_drain()
+                following = hub.round.popleft()
+                if not following:
+                    following = hub.leave(following)
+                following.switch()
                 return
             # Waiter.park, written out: many threads do nothing but sleep, and each frame counts.
-            waiter = Waiter(own, carrier, monotonic() + seconds)
-            if waiter.deadline < own.timer_at:
-                hub.timers.add(own, waiter.deadline)
-            own.waiter = waiter
+            carrier.deadline = deadline = monotonic() + seconds
+            if deadline < own.timer_at:
+                hub.timers.add(own, deadline)
+            carrier.state = PENDING
+            own.waiter = carrier
             try:
-                hub.way_out()()
+                following = hub.round.popleft()
+                if not following:
+                    following = hub.leave(following)
+                following.switch()
             finally:
                 own.waiter = None
-            waiter.over()
+                carrier.deadline = NEVER
+            carrier.over()
             return
     owner = current_owner()
     if owner is None:
@@ -230,10 +253,9 @@ def sleep(seconds: float = 0) -> None:
     elif owner.stepper is not None:
         yield_once(owner)
     else:
-        waiter = make_waiter(owner)
-        if owner.pending is None:  # else it is raised instead
-            waiter.finish(WOKEN)
-        waiter.park()
+        if owner.pending is not None:
+            owner.deliver()
+        owner.hub.give_way()
 
 
 def park_forever() -> None:
@@ -278,7 +300,7 @@ def _wait_original(fd: int, events: int, timeout: float | None) -> bool:
     if fd < 0:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     if select_poll is None:
-        reads, writes = ([fd], []) if events == POLLIN else ([], [fd])
+        reads, writes = ([fd], []) if events == _POLLIN else ([], [fd])
         return any(stalling("select", select_select, reads, writes, [], timeout))
     poller = select_poll()
     poller.register(fd, events)
@@ -294,9 +316,9 @@ def _wait_any_original(reads: Iterable[int], writes: Iterable[int], timeout: flo
         return
     events: dict[int, int] = {}
     for fd in reads:
-        events[fd] = POLLIN
+        events[fd] = _POLLIN
     for fd in writes:
-        events[fd] = events.get(fd, 0) | POLLOUT
+        events[fd] = events.get(fd, 0) | _POLLOUT
     poller = select_poll()
     for fd, mask in events.items():
         poller.register(fd, mask)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 #: Lowest first. A module imports from lower layers, and inside its own only without a cycle.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"_originals", "_errors", "_main"}),
+    frozenset({"_originals", "_errors"}),
     frozenset(
         {
             "_await",
@@ -37,11 +37,9 @@ LAYERS: tuple[frozenset[str], ...] = (
     ),
     frozenset(
         {
-            "_borrowed",
             "_bridges",
             "_fds",
             "_groups",
-            "_idents",
             "_offload",
             "_program",
             "_runner",
@@ -60,7 +58,7 @@ LAYERS: tuple[frozenset[str], ...] = (
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 #: Where greenlets are switched, and nowhere else: whoever checks the mechanism reads these.
-SWITCHING = LAYERS[1]
+SWITCHING = LAYERS[1] | {"_waiting"}
 
 
 def room(module: str) -> str:

@@ -165,12 +165,14 @@ def give(line: Line, reserved: Line | None = None) -> bool:
                 # One green thread wakes another of its hub: Waiter.wake, written out.
                 if not ticket.state:
                     ticket.state = WOKEN
-                    hub.ready.append(ticket.greenlet)
                     if hub.more:
                         hub.more -= 1
-                        hub.budget += 1
-                    elif not hub.scheduled:
-                        hub.schedule_drain()
+                        hub.switches += 1
+                        hub.round.insert(-1, ticket.greenlet)
+                    else:
+                        hub.ready.append(ticket.greenlet)
+                        if not hub.scheduled:
+                            hub.schedule_drain()
                 return True
         if _wake(ticket):
             return True

@@ -131,16 +131,17 @@ def retry(
     raise TimeoutError("timed out")
 
 
-def receive_drained(sock: socket, bufsize: int) -> bytes:
-    """Receive when there is nothing yet: the wait comes first, then the attempt.
+def receive_later(sock: socket, bufsize: int, deadline: float | None) -> bytes:
+    """What ``recv`` does after an attempt that would have blocked, before or after a wait.
 
-    A stream that gave less than was asked for is empty, so the next ``recv`` would only fetch an
-    EAGAIN: one system call in two. If something has come meanwhile, the wait says so at once
-    (epoll is level-triggered), and should the time be over first, one attempt is still made.
+    *deadline* is that of a wait before: should its time be over, that was the last attempt.
     """
     limit = sock._gb_limit
-    deadline = NEVER if limit is None else monotonic() + limit
-    while True:
+    if deadline is not None:
+        limit = deadline - monotonic()
+    elif limit is not None:
+        deadline = monotonic() + limit
+    while limit is None or limit >= 0:
         ready = wait_readable(_fileno(sock), limit)
         try:
             data = _recv(sock, bufsize, DONTWAIT)
@@ -148,12 +149,11 @@ def receive_drained(sock: socket, bufsize: int) -> bytes:
             pass  # somebody else was faster
         else:
             if sock._gb_drained is not None:
-                sock._gb_drained = 0 < len(data) < min(bufsize, STREAM_FROM)
+                sock._gb_drained = 0 < len(data) < bufsize and len(data) < STREAM_FROM
             return data
-        if limit is not None:
-            limit = deadline - monotonic()
-            if not ready or limit < 0:
-                raise TimeoutError("timed out")
+        if deadline is not None:
+            limit = deadline - monotonic() if ready else -1.0
+    raise TimeoutError("timed out")
 
 
 def room(buffer: WriteableBuffer) -> int:
@@ -181,7 +181,8 @@ def receive_drained_into(sock: socket, buffer: WriteableBuffer, nbytes: int) -> 
             pass
         else:
             if sock._gb_drained is not None:
-                sock._gb_drained = 0 < count < min(nbytes or room(buffer), STREAM_FROM)
+                most = nbytes or room(buffer)
+                sock._gb_drained = 0 < count < most and count < STREAM_FROM
             return count
         if limit is not None:
             limit = deadline - monotonic()

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from .. import _originals
 from .._originals import monotonic
-from .._waiting import closing_fd, wait_writable
+from .._waiting import closing_fd, wait_readable, wait_writable
 from . import _sockio, _waitall, dns
 from ._rebound import rebound
 from ._sockio import BLOCKING, DONTWAIT, STREAM_FROM, attempt, receive
@@ -87,22 +87,24 @@ class socket(_Original, metaclass=_SocketType):
 
     _gb_timeout: float | None  # seconds, as reported
     _gb_limit: float | None  # seconds that an operation may wait
-    _gb_drained: bool | None  # the last recv took all there was; None: no stream, never known
+    # The last recv took all there was. None: never known (no stream), or of no use (never waits).
+    _gb_drained: bool | None
 
     def __init__(
         self, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None
     ) -> None:
         _Original.__init__(self, family, type, proto, fileno)
-        self._gb_drained = False if _type.__get__(self) == _STREAM else None
         self._gb_take_timeout()
         if fileno is None or self._gb_timeout is not None or not DONTWAIT:
             return
         if not os.get_blocking(_fileno(self)):
             self._gb_limit = 0.0  # see _sockio
+            self._gb_drained = None
 
     def _gb_take_timeout(self) -> None:
         """Take over the timeout of the C object, so that C never waits for it."""
         self._gb_timeout = self._gb_limit = limit = _gettimeout(self)
+        self._gb_drained = None if limit == 0 or _type.__get__(self) != _STREAM else False
         if limit != BLOCKING and limit != 0:
             _settimeout(self, 0.0)
 
@@ -131,25 +133,33 @@ class socket(_Original, metaclass=_SocketType):
             if flags & WAITALL and _waitall.collects(self, flags):
                 return _waitall.recv(self, bufsize, flags)
             return receive(_recv, self, flags, bufsize)
-        if self._gb_drained and self._gb_limit != 0 and bufsize > 0:
-            return _sockio.receive_drained(self, bufsize)
+        deadline = None
+        if self._gb_drained and bufsize > 0:
+            limit = self._gb_limit
+            if limit is not None:
+                deadline = monotonic() + limit
+            wait_readable(_fileno(self), limit)
         try:
             data = _recv(self, bufsize, DONTWAIT)
         except BlockingIOError:
             if self._gb_limit == 0:
                 raise
         else:
-            if self._gb_drained is False and 0 < len(data) < min(bufsize, STREAM_FROM):
-                self._gb_drained = True
+            size = len(data)
+            if size < bufsize and 0 < size < STREAM_FROM:
+                if self._gb_drained is False:
+                    self._gb_drained = True
+            elif self._gb_drained:
+                self._gb_drained = False
             return data
-        return _sockio.receive_drained(self, bufsize)
+        return _sockio.receive_later(self, bufsize, deadline)
 
     def recv_into(self, buffer: WriteableBuffer, nbytes: int = 0, flags: int = 0) -> int:
         if flags:
             if flags & WAITALL and _waitall.collects(self, flags):
                 return _waitall.recv_into(self, buffer, nbytes, flags)
             return receive(_recv_into, self, flags, buffer, nbytes)
-        if self._gb_drained and self._gb_limit != 0:
+        if self._gb_drained:
             return _sockio.receive_drained_into(self, buffer, nbytes)
         try:
             count = _recv_into(self, buffer, nbytes, DONTWAIT)
@@ -157,9 +167,8 @@ class socket(_Original, metaclass=_SocketType):
             if self._gb_limit == 0:
                 raise
         else:
-            most = min(nbytes or _sockio.room(buffer), STREAM_FROM)
-            if self._gb_drained is False and 0 < count < most:
-                self._gb_drained = True
+            if self._gb_drained is False and 0 < count < STREAM_FROM:
+                self._gb_drained = count < (nbytes or _sockio.room(buffer))
             return count
         return _sockio.receive_drained_into(self, buffer, nbytes)
 
@@ -219,7 +228,7 @@ class socket(_Original, metaclass=_SocketType):
 
     def sendall(self, data: ReadableBuffer, flags: int = 0, /) -> None:
         try:
-            sent = _send(self, data, flags | DONTWAIT)
+            sent = _send(self, data, flags | DONTWAIT if flags else DONTWAIT)
         except BlockingIOError:
             limit = self._gb_limit
             if (limit is None and flags & DONTWAIT) or limit == 0:
