@@ -83,7 +83,7 @@ def replaced(table: Table) -> Iterator[str]:
 
 def kept(table: Table) -> Iterator[str]:
     by_reason: dict[str, list[str]] = {}
-    for name, row in sorted(table.keep.items()):
+    for name, row in sorted(table.kept.items()):
         by_reason.setdefault(row.reason, []).append(f"`{name}`{where(row)}")
     yield "| Kept | Why |"
     yield "|---|---|"
@@ -99,6 +99,8 @@ def page() -> str:
         if table.after:
             before = " and ".join(f"`{name}`" for name in table.after)
             lines += [f"Applied after {before}.", ""]
+        if table.lazy:
+            lines += ["Applied when the module is imported; it is not imported for this.", ""]
         for part in (replaced(table) if table.replace else (), kept(table) if table.keep else ()):
             block = list(part)
             lines += [*block, ""] if block else []

@@ -13,12 +13,12 @@ without a pause.
 from __future__ import annotations
 
 import signal
-import threading
 from typing import TYPE_CHECKING, final
 
 from greenlet import getcurrent
 
 from ._hub import on_self_start
+from ._main import is_main
 from ._originals import signal_getsignal, signal_signal
 
 if TYPE_CHECKING:
@@ -55,17 +55,13 @@ class CtrlC:
 
 def guard(hub: Hub) -> None:
     """Take the place of the default handler, if *hub* is the main OS thread's."""
-    if (
-        hub.ident == threading.main_thread().ident
-        and signal_getsignal(signal.SIGINT) is signal.default_int_handler
-    ):
+    if is_main(hub.ident) and signal_getsignal(signal.SIGINT) is signal.default_int_handler:
         signal_signal(signal.SIGINT, CtrlC(hub))
 
 
 def restore(hub: Hub) -> None:
     """Put the default handler back, if ours for *hub* is still the one."""
-    # Not threading.current_thread(): a thread that ends here is forgotten, and would be made anew.
-    if hub.ident == threading.main_thread().ident:
+    if is_main(hub.ident):
         handler = signal_getsignal(signal.SIGINT)
         if type(handler) is CtrlC and handler.hub is hub:
             signal_signal(signal.SIGINT, signal.default_int_handler)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import _thread
 import asyncio
+import fcntl
 import os
 import select
 import selectors
@@ -34,8 +35,19 @@ TIMEOUT_MAX: Final = _thread.TIMEOUT_MAX
 
 # descriptors
 os_close: Final = os.close
+os_closerange: Final = os.closerange
+os_dup2: Final = os.dup2
+os_fdopen: Final = os.fdopen
 os_read: Final = os.read
 os_write: Final = os.write
+os_readinto: Final[Any] = getattr(os, "readinto", None)
+os_readv: Final[Any] = getattr(os, "readv", None)
+os_writev: Final[Any] = getattr(os, "writev", None)
+os_sendfile: Final[Any] = getattr(os, "sendfile", None)
+os_splice: Final[Any] = getattr(os, "splice", None)
+os_lockf: Final[Any] = getattr(os, "lockf", None)
+os_eventfd_read: Final[Any] = getattr(os, "eventfd_read", None)
+os_eventfd_write: Final[Any] = getattr(os, "eventfd_write", None)
 select_select: Final = select.select
 select_poll: Final[Any] = getattr(select, "poll", None)
 select_epoll: Final[Any] = getattr(select, "epoll", None)
@@ -48,6 +60,19 @@ SelectSelector_select: Final = selectors.SelectSelector.select
 PollSelector_select: Final[Any] = getattr(PollSelector, "select", None)
 EpollSelector_select: Final[Any] = getattr(EpollSelector, "select", None)
 EpollSelector_close: Final[Any] = getattr(EpollSelector, "close", None)
+
+# locks on files
+fcntl_fcntl: Final = fcntl.fcntl
+fcntl_flock: Final = fcntl.flock
+fcntl_lockf: Final = fcntl.lockf
+
+# processes
+os_system: Final = os.system
+os_wait: Final[Any] = getattr(os, "wait", None)
+os_wait3: Final[Any] = getattr(os, "wait3", None)
+os_wait4: Final[Any] = getattr(os, "wait4", None)
+os_waitid: Final[Any] = getattr(os, "waitid", None)
+os_waitpid: Final = os.waitpid
 
 # sockets
 socket_socket: Final = socket.socket

@@ -106,7 +106,7 @@ def resolve(
             )
         _refuse_rival(f"{table.module}.{name}", raw)
         green = named(row.to)
-        patch = row.part or table.module
+        patch = row.part or table.name
         steps.append(Step(table.module, name, holder, green, patch, ""))
         for place in row.also:
             module_name, _, alias = place.partition(":")

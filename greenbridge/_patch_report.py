@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from types import FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, Literal, final
 
 from ._patch_table import Table, fits, load_libraries, load_tables
@@ -97,11 +97,11 @@ def _replaced(table: Table, live: dict[tuple[str, str], Record]) -> Iterator[Row
                 state = "patched"
             else:
                 reason = f"was patched, then replaced by {record.now!r}"
-        yield Row(table.module, name, row.to, state, reason, row.part or table.module)
+        yield Row(table.module, name, row.to, state, reason, row.part or table.name)
 
 
 def _kept(table: Table) -> Iterator[Row]:
-    for name, row in sorted(table.keep.items()):
+    for name, row in sorted(table.kept.items()):
         if fits(row, sys.version_info[:2], sys.platform):
             yield Row(table.module, name, "", "kept", row.reason, "")
 
@@ -127,9 +127,13 @@ def stale() -> tuple[Stale, ...]:
         for name, value in list(namespace.items()):
             dotted = f"{path}.{name}" if path else name
             raw = getattr(value, "__func__", value) if path else value
+            if f"{module}:{dotted}" in fine:
+                continue
             if id(raw) in originals:
-                # What an original class has inside is its own business.
-                if (module, dotted) not in ours and f"{module}:{dotted}" not in fine:
+                # What an original class has inside is its own business; and so is what a C module
+                # defines, which the stdlib's module of another name shows, and the greens call.
+                defined = isinstance(raw, BuiltinFunctionType) and raw.__module__ == module
+                if (module, dotted) not in ours and not defined:
                     holder = f"{module}.{path}" if path else module
                     found.add(Stale(holder, name, label(raw), "name"))
             elif isinstance(raw, FunctionType):
@@ -159,7 +163,8 @@ def stale() -> tuple[Stale, ...]:
     for record in originals.values():
         children: list[type] = getattr(record.original, "__subclasses__", list)()
         for child in children:
-            if id(child) not in originals and not _is_ours(child.__module__):
+            place = f"{child.__module__}:{child.__qualname__}"
+            if id(child) not in originals and place not in fine and not _is_ours(child.__module__):
                 name = label(record.original)
                 found.add(Stale(child.__module__, child.__qualname__, name, "subclass"))
     return tuple(sorted(found, key=str))

@@ -49,9 +49,21 @@ class Table:
 
     module: str
     replace: Mapping[str, Patch]  # "name" or "Class.name" -> what takes its place
-    keep: Mapping[str, Keep] = field(default_factory=dict)
+    keep: Mapping[str, Keep] = field(default_factory=dict)  # names, separated by spaces -> why
     after: tuple[str, ...] = ()  # modules whose tables go first
-    holders: Mapping[str, str] = field(default_factory=dict)  # "module:name" that may stay -> why
+    holders: Mapping[str, str | Keep] = field(default_factory=dict)  # "module:name" that may stay
+    within: str = ""  # the module of another table: whose name stands for this one, too
+    lazy: bool = False  # the module is not imported for it: the rows are set when somebody does
+
+    @property
+    def name(self) -> str:
+        """What ``patch_all`` calls it: the module's name, or that of the table it goes with."""
+        return self.within or self.module
+
+    @property
+    def kept(self) -> dict[str, Keep]:
+        """``keep`` with one name a row."""
+        return {name: row for names, row in self.keep.items() for name in names.split()}
 
     @property
     def parts(self) -> frozenset[str]:

@@ -176,7 +176,7 @@ class _Active:
         """Set the rows and call the hook. An import must not fail for it: what is wrong is told."""
         library = self.library
         rows = {
-            name: replace(row, part=library.name)
+            name: replace(row, part=row.part or library.name)
             for name, row in library.replace.items()
             if fits(row, sys.version_info[:2], sys.platform)
         }
@@ -276,20 +276,24 @@ def apply(
 ) -> Applied:
     """Apply *tables*: plans all rows first, so a bad row leaves nothing half patched."""
     steps: list[Step] = []
+    later: list[Library] = []
     for table in ordered(tables):
         chosen = {
             name: row
             for name, row in table.replace.items()
-            if (only is None or table.module in only or row.part in only)
-            and table.module not in exclude
+            if (only is None or table.name in only or row.part in only)
+            and table.name not in exclude
             and row.part not in exclude
             and fits(row, python, platform)
         }
-        steps += resolve(table, chosen, python, _live)
+        if not table.lazy:
+            steps += resolve(table, chosen, python, _live)
+        elif chosen:
+            later.append(Library(table.module, table.module, "a lazy table", chosen))
     with _lock:
         records = _records(steps)
         _set(records)
-    return Applied(records)
+    return Applied(records, _activate(later))
 
 
 def patch_all(
@@ -312,7 +316,7 @@ def patch_all(
     """
     tables = load_tables()
     libraries = load_libraries()
-    known = frozenset(t.module for t in tables).union(*(t.parts for t in tables))
+    known = frozenset(t.name for t in tables).union(*(t.parts for t in tables))
     known |= {library.name for library in libraries}
     chosen = None if only is None else check_names("only", only, known)
     without = check_names("exclude", exclude, known)
@@ -327,7 +331,7 @@ def patch_all(
             else not chosen.isdisjoint((library.name, library.part))
         )
     ]
-    return Applied(applied.records, _activate(wanted))
+    return Applied(applied.records, (*applied._libraries, *_activate(wanted)))
 
 
 def patch(name: str) -> Applied:

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import threading
 from asyncio import events
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar, final
@@ -30,6 +29,7 @@ from greenlet import getcurrent
 from ._hub import _local
 from ._hubs import get_hub, idle
 from ._interrupts import guard
+from ._main import is_main
 from ._originals import get_ident
 from ._portal import RUN, Stepper, current_owner, make_waiter
 from ._runner import install
@@ -77,7 +77,7 @@ def wants_hub_loop(factory: Callable[[], asyncio.AbstractEventLoop] | None) -> b
         return False
     owner = current_owner()
     if owner is None:
-        if getcurrent().parent is not None or get_ident() != threading.main_thread().ident:
+        if getcurrent().parent is not None or not is_main(get_ident()):
             return False
         return factory is None and _usual_policy()
     hub = owner.hub

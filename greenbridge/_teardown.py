@@ -16,7 +16,6 @@ import asyncio
 import atexit
 import os
 import sys
-import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -29,7 +28,9 @@ from ._hub import HUBS, Hub, _local, on_attach, on_self_start
 from ._hubs import start_hub
 from ._interrupts import restore
 from ._loops import new_raw_loop
+from ._main import is_main
 from ._originals import get_ident
+from ._owners import Root
 from ._portal import Stepper, demote, make_waiter
 from ._tasks import GreenCoro, Worker
 from ._threadstate import NESTED, get_running_loop, set_running_loop
@@ -259,7 +260,7 @@ class _ThreadGuard:
 
 
 def _arrange_end(hub: Hub) -> None:
-    if hub.ident != threading.main_thread().ident:
+    if not is_main(hub.ident):
         _local.guard = _ThreadGuard(hub)
 
 
@@ -304,7 +305,9 @@ def _adopt(own: Carrier | Worker) -> None:
         thread.hub.greenlet = ending
         thread.hub.round.append(ending)
         thread.stepper = None
-        own.thread = start_hub(new_raw_loop()).root
+        root: Any = start_hub(new_raw_loop()).root
+        root.ident = thread.ident if isinstance(thread, Root) else id(thread)
+        own.thread = root
     else:
         _parents.append(own.job())
         own.stepper = ending

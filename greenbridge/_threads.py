@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, Final
 
 from greenlet import getcurrent, greenlet
 
@@ -33,7 +33,6 @@ _NOT_REPORTED: Final = (KeyboardInterrupt, SystemExit, asyncio.CancelledError)
 _first_link: Final = allocate_lock()  # two OS threads may bring a thread's first link at once
 
 
-@final
 class GreenThread(ThreadLike):
     """A function that runs concurrently on the hub's loop, and the handle to it.
 

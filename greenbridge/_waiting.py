@@ -41,8 +41,8 @@ __all__ = (
     "wait_writable",
 )
 
-_POLLIN: Final = getattr(select, "POLLIN", 1)
-_POLLOUT: Final = getattr(select, "POLLOUT", 4)
+POLLIN: Final = getattr(select, "POLLIN", 1)
+POLLOUT: Final = getattr(select, "POLLOUT", 4)
 
 #: Called with (hub, what, seconds) after an original call has held a loop's thread.
 on_stall: list[Callable[[Hub, str, float], object]] = []
@@ -135,7 +135,7 @@ def wait_readable(fd: int, timeout: float | None = None) -> bool:
 def _wait_readable(fd: int, timeout: float | None) -> bool:
     owner = current_owner()
     if owner is None:
-        return _wait_original(fd, _POLLIN, timeout)
+        return _wait_original(fd, POLLIN, timeout)
     hub = owner.hub
     record = hub.fds.get(fd) or fd_of(hub, fd)
     if not record.read_armed and not record.arm_read():
@@ -147,7 +147,7 @@ def wait_writable(fd: int, timeout: float | None = None) -> bool:
     """Wait until *fd* can be written; otherwise as :func:`wait_readable`."""
     owner = current_owner()
     if owner is None:
-        return _wait_original(fd, _POLLOUT, timeout)
+        return _wait_original(fd, POLLOUT, timeout)
     hub = owner.hub
     record = hub.fds.get(fd) or fd_of(hub, fd)
     if not record.write_armed and not record.arm_write():
@@ -300,7 +300,7 @@ def _wait_original(fd: int, events: int, timeout: float | None) -> bool:
     if fd < 0:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     if select_poll is None:
-        reads, writes = ([fd], []) if events == _POLLIN else ([], [fd])
+        reads, writes = ([fd], []) if events == POLLIN else ([], [fd])
         return any(stalling("select", select_select, reads, writes, [], timeout))
     poller = select_poll()
     poller.register(fd, events)
@@ -316,9 +316,9 @@ def _wait_any_original(reads: Iterable[int], writes: Iterable[int], timeout: flo
         return
     events: dict[int, int] = {}
     for fd in reads:
-        events[fd] = _POLLIN
+        events[fd] = POLLIN
     for fd in writes:
-        events[fd] = events.get(fd, 0) | _POLLOUT
+        events[fd] = events.get(fd, 0) | POLLOUT
     poller = select_poll()
     for fd, mask in events.items():
         poller.register(fd, mask)

@@ -11,6 +11,7 @@ import os
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, final
 
+from ._borrowed import side_of
 from ._hub import HUBS
 from ._hubs import current_hub, get_hub
 from ._originals import monotonic
@@ -210,7 +211,7 @@ def assert_no_leaks() -> Iterator[None]:
     Raises:
         AssertionError: naming what is left. An error of the block itself is not hidden.
     """
-    get_hub()
+    side_of(get_hub())
     sleep(0)
     leaks = Leaks()
     yield

@@ -17,13 +17,21 @@ if __name__ != "greenbridge.patches":
     )
 
 NAMES: Final = (
+    "_thread",
+    "_threading_local",
     "asyncio_base_events",
     "asyncio_events",
     "asyncio_runners",
+    "multiprocessing_connection",
+    "multiprocessing_popen_forkserver",
+    "multiprocessing_popen_spawn_posix",
+    "os",
     "select",
     "selectors",
     "signal",
     "socket",
     "ssl",
+    "subprocess",
+    "threading",
     "time",
 )

@@ -42,4 +42,5 @@ TABLE = Table(
         "struct_siginfo": Keep("a record type", platforms=("linux", "freebsd")),
         "valid_signals": Keep("lists numbers"),
     },
+    holders={"_signal:set_wakeup_fd": "the C module, which the green calls"},
 )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 #: Lowest first. A module imports from lower layers, and inside its own only without a cycle.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"_originals", "_errors"}),
+    frozenset({"_originals", "_errors", "_main"}),
     frozenset(
         {
             "_await",
@@ -37,9 +37,11 @@ LAYERS: tuple[frozenset[str], ...] = (
     ),
     frozenset(
         {
+            "_borrowed",
             "_bridges",
             "_fds",
             "_groups",
+            "_idents",
             "_offload",
             "_program",
             "_runner",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import sys
 import threading
 import time
@@ -148,7 +149,7 @@ def test_unknown_names_say_what_there_is_and_change_nothing() -> None:
     assert "no patch named 'tiem'" in str(caught.value)
     assert "Did you mean 'time'?" in str(caught.value)
     assert "The names are: asyncio, " in str(caught.value)
-    assert ", ssl, time" in str(caught.value)
+    assert ", threading, time" in str(caught.value)
     with pytest.raises(UnknownPatchError, match="'sockets', 3"):
         patch_all(exclude=["sockets", 3])  # type: ignore[list-item]  # what is tested
     with pytest.raises(UnknownPatchError, match="no patch named ''"):
@@ -329,3 +330,21 @@ def test_nothing_keeps_a_token_or_its_records_alive() -> None:
     applied.restore()
     gc.collect()
     assert not [o for o in gc.get_objects() if isinstance(o, _patching.Record)]
+
+
+@in_fresh_python
+def test_a_lazy_table_imports_nothing_and_is_applied_when_somebody_does() -> None:
+    name = "multiprocessing.connection"
+    with patch_all():
+        assert name not in sys.modules
+        before = importlib.import_module(name).Connection._recv
+        assert before.__defaults__[0].__module__ == "greenbridge.green.os"
+    after = sys.modules[name].Connection._recv
+    assert after is not before
+    with patch_all(only={"multiprocessing"}):
+        assert sys.modules[name].Connection._recv is not after
+    assert sys.modules[name].Connection._recv is after
+    assert not hasattr(importlib.import_module("multiprocessing.popen_spawn_posix"), "open")
+    with patch_all(exclude={"multiprocessing"}):
+        assert sys.modules[name].Connection._recv is after
+    assert not patched()

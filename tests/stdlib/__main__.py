@@ -14,15 +14,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from .baseline import Baseline, Identity, default_folder, identify
-from .comparing import Problem, compare, plain_problems, proof_problems
-from .running import BAD, GOOD, Record, Runner, allow_signals
-from .suites import GROUPS, Suite, chosen
-from .table import Table, load
+from .baseline import default_folder, identify
+from .running import BAD, GOOD, Record, allow_signals
+from .session import Result, Session
+from .suites import GROUPS, chosen
 from .worlds import WORLDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from .comparing import Problem
+    from .suites import Suite
 
 
 #: So many problems of a suite that say the same are shown; if it does not start, it has hundreds.
@@ -47,6 +49,16 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     add(
         "--refresh", action="store_true", help="run plain Python again even if its results are kept"
     )
+    add(
+        "--whole-plain",
+        action="store_true",
+        help="run all of plain Python and keep its results, not only what did not pass",
+    )
+    add(
+        "--again",
+        action="store_true",
+        help="give what has problems a second chance: a busy machine misses a deadline",
+    )
     add("--loop", choices=("uvloop", "asyncio"), default="uvloop")
     add("--inside", choices=WORLDS, default=WORLDS[0], help="where the tests' main thread runs")
     add("--patches", help="patch these modules only, separated by commas; to find a culprit")
@@ -64,64 +76,6 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-class _Session:
-    """One invocation: a Python, its table, and how to run suites with it."""
-
-    def __init__(self, options: argparse.Namespace, identity: Identity, logs: Path) -> None:
-        self.options = options
-        self.identity = identity
-        self.table: Table = load(identity.python)
-        self.baseline = Baseline(options.baseline, identity)
-        python = tuple(shlex.split(options.python))
-        green = ["-m", "greenbridge", "--loop", options.loop]
-        if options.patches:
-            green += ["--only", options.patches]
-        self._runners = {
-            name: Runner(
-                python,
-                before,
-                _made(logs / name),
-                options.time_limit,
-                identity.resources,
-                options.inside,
-            )
-            for name, before in (("plain", ()), (options.loop, tuple(green)))
-        }
-
-    def run(self, suite: Suite) -> tuple[Suite, Record, Record | None, list[Problem]]:
-        """Run one suite: plainly unless those results are kept, then greenly if wanted."""
-        plain = self._plain(suite)
-        problems = plain_problems(plain, self.table)
-        if self.options.plain:
-            return suite, plain, None, problems
-        match = tuple(self.options.match)
-        green = self._runners[self.options.loop].run(suite, self.table.ignored(), match)
-        if match:
-            plain.outcomes = {
-                name: how for name, how in plain.outcomes.items() if name in green.outcomes
-            }
-        problems += compare(green, plain, self.table, whole=not match)
-        problems += proof_problems(green, suite)
-        return suite, plain, green, problems
-
-    def _plain(self, suite: Suite) -> Record:
-        runner, ignored = self._runners["plain"], self.table.ignored()
-        options = runner.options(suite, ignored)
-        fresh = self.options.refresh or self.options.plain
-        kept = None if fresh else self.baseline.get(suite.name, options)
-        if kept is not None:
-            return kept
-        record = runner.run(suite, ignored)
-        if f"{suite.name} (process)" not in record.outcomes:  # nothing to compare with, next time
-            self.baseline.put(record, options)
-        return record
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 def _say(text: str = "") -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
@@ -134,33 +88,23 @@ def _counts(record: Record | None) -> str:
     return f"{good:>5} {record.count('skipped'):>5} {bad:>5} {record.total:>7.1f}s"
 
 
-def _report(
-    session: _Session, results: list[tuple[Suite, Record, Record | None, list[Problem]]]
-) -> int:
+def _report(session: Session, results: list[Result]) -> int:
     """Print what the lines so far did not say; returns how many problems there are."""
     _say()
-    problems = 0
-    for suite, plain, green, found in results:
-        problems += len(found)
-        alike: Counter[str] = Counter()
-        for problem in found:
-            alike[problem.text] += 1
-            if alike[problem.text] > _ALIKE:
-                continue
-            _say(f"{problem.test}: {problem.text}")
-            if problem.detail:
-                _say("    " + problem.detail.replace("\n", "\n    "))
-        for text, count in alike.items():
-            if count > _ALIKE:
-                _say(f"{suite.name}: {count - _ALIKE} more: {text}")
-        if green is not None:
-            for test, seconds in green.seconds.items():
-                if seconds > 2.0 and seconds > 4 * plain.seconds.get(test, seconds):
-                    _say(f"slow: {test}: {seconds:.1f} s, plain {plain.seconds[test]:.1f} s")
+    for result in results:
+        _show(result.suite.name, result.problems)
+        if result.first_time:
+            _say(f"{result.suite.name}: the first time there was more, and not the second time:")
+            _show(result.suite.name, [p for p in result.first_time if p not in result.problems])
+        plain, green = result.plain, result.green
+        for test, seconds in green.seconds.items() if green is not None else ():
+            if seconds > 2.0 and seconds > 4 * plain.seconds.get(test, seconds):
+                _say(f"slow: {test}: {seconds:.1f} s, plain {plain.seconds[test]:.1f} s")
+    problems = sum(len(result.problems) for result in results)
     waits = sum(
-        max((proof["waits"] for proof in green.proofs), default=0)
-        for _, _, green, _ in results
-        if green is not None
+        max((proof["waits"] for proof in result.green.proofs), default=0)
+        for result in results
+        if result.green is not None
     )
     rows = len(session.table.differences)
     _say(
@@ -168,6 +112,42 @@ def _report(
         f"{waits} green waits of the threads that ran the tests"
     )
     return problems
+
+
+def _show(suite: str, found: list[Problem]) -> None:
+    alike: Counter[str] = Counter()
+    for problem in found:
+        alike[problem.text] += 1
+        if alike[problem.text] > _ALIKE:
+            continue
+        _say(f"{problem.test}: {problem.text}")
+        if problem.detail:
+            _say("    " + problem.detail.replace("\n", "\n    "))
+    for text, count in alike.items():
+        if count > _ALIKE:
+            _say(f"{suite}: {count - _ALIKE} more: {text}")
+
+
+def _run(session: Session, suites: list[Suite]) -> list[Result]:
+    """Run the suites, several at a time; then what had problems once more, one at a time."""
+    # The longest first, so that none is left to run alone at the end.
+    suites.sort(key=lambda suite: -suite.cost)
+    results = []
+    with allow_signals(), ThreadPoolExecutor(session.options.jobs) as pool:
+        for result in pool.map(session.run, suites):
+            results.append(result)
+            _line(result)
+        if session.options.again:
+            for number, result in enumerate(results):
+                if result.problems:
+                    results[number] = session.again(result)
+                    _line(results[number], "; the second time")
+    return results
+
+
+def _line(result: Result, when: str = "") -> None:
+    mark = f"  {len(result.problems)} problems" if result.problems or when else ""
+    _say(f"{result.suite.name:<24}{_counts(result.plain)}      {_counts(result.green)}{mark}{when}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -181,17 +161,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="stdlib-") as folder:
-        session = _Session(options, identity, options.logs or Path(folder))
+        session = Session(options, identity, options.logs or Path(folder))
         _say(f"CPython {identity.version}, {'plain' if options.plain else options.loop}")
         _say(f"{'suite':<24}{'plain: ok skip   bad    time':<30}  green: ok skip   bad    time")
-        results = []
-        with allow_signals(), ThreadPoolExecutor(options.jobs) as pool:
-            # The longest first, so that none is left to run alone at the end.
-            suites.sort(key=lambda suite: -suite.limit)
-            for suite, plain, green, found in pool.map(session.run, suites):
-                results.append((suite, plain, green, found))
-                mark = f"  {len(found)} problems" if found else ""
-                _say(f"{suite.name:<24}{_counts(plain)}      {_counts(green)}{mark}")
+        results = _run(session, suites)
         problems = _report(session, results)
         _say(f"{time.monotonic() - started:.0f} s in all")
     if options.json:
@@ -199,21 +172,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1 if problems else 0
 
 
-def _as_json(
-    session: _Session, results: list[tuple[Suite, Record, Record | None, list[Problem]]]
-) -> dict[str, object]:
+def _as_json(session: Session, results: list[Result]) -> dict[str, object]:
     return {
         "python": session.identity.version,
         "loop": session.options.loop,
         "inside": session.options.inside,
         "known_differences": [asdict(row) for row in session.table.differences],
         "suites": {
-            suite.name: {
-                "plain": asdict(plain),
-                "green": asdict(green) if green is not None else None,
-                "problems": [asdict(problem) for problem in found],
+            result.suite.name: {
+                "plain": asdict(result.plain),
+                "green": asdict(result.green) if result.green is not None else None,
+                "problems": [asdict(problem) for problem in result.problems],
+                "first_time": [asdict(problem) for problem in result.first_time],
             }
-            for suite, plain, green, found in results
+            for result in results
         },
     }
 

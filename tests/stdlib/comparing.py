@@ -55,7 +55,7 @@ def _judge(test: str, green: str | None, plain: str | None, table: Table) -> str
 def _rows_without_a_test(green: Record, plain: Record, table: Table) -> Iterator[Problem]:
     prefix = f"test.{green.suite}."
     for row in table.differences:
-        if row.test.startswith(prefix) and row.test not in plain.outcomes:
+        if row.test.startswith(prefix) and row.test not in {*plain.outcomes, *plain.cases}:
             yield Problem(
                 row.test, "has a row in known_differences.toml, but there is no such test"
             )

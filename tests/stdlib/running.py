@@ -57,6 +57,8 @@ class Record:
     total: float = 0.0
     #: The child's account of itself, at the start and at the end of each process.
     proofs: list[dict[str, Any]] = field(default_factory=list)
+    #: All cases that there are, if only some of them had to be run (see needed.py).
+    cases: list[str] = field(default_factory=list)
     logs: list[str] = field(default_factory=list)
 
     def count(self, *outcomes: str) -> int:
@@ -99,8 +101,35 @@ class Runner:
         options = ["-v", "--fail-env-changed"]
         if allowed := [name for name in suite.resources if name in self.resources]:
             options += ["-u", ",".join(allowed)]
-        options += [part for pattern in ignored for part in ("-i", pattern)]
-        return options + [part for pattern in match for part in ("-m", pattern)]
+        # In this order: since 3.11.6 the last that fits decides; if none does, not the first.
+        options += [part for pattern in match for part in ("-m", pattern)]
+        return options + [part for pattern in ignored for part in ("-i", pattern)]
+
+    def cases(
+        self, suite: Suite, ignored: Iterable[str] = (), match: Iterable[str] = ()
+    ) -> list[str]:
+        """The tests of a suite by their ids, as regrtest lists them; none of them is run.
+
+        Raises:
+            RuntimeError: the Python does not list them.
+        """
+        options = self.options(suite, ignored, match)
+        command = [*self.python, *self.before, "-m", "test", "--list-cases", *options, suite.name]
+        done = subprocess.run(
+            command,
+            env=_environment(-1, self.inside),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=suite.limit,
+            check=False,
+        )
+        cases = [line for line in done.stdout.splitlines() if line.startswith("test.")]
+        # Of what cannot be imported it says nothing; of what skips itself as a whole it does.
+        if done.returncode or not (cases or "skipped" in done.stderr):
+            said = f"{done.stdout}{done.stderr}".strip() or "it says nothing"
+            raise RuntimeError(f"{' '.join(command)} listed no tests: {said}")
+        return cases
 
     def run(
         self, suite: Suite, ignored: tuple[str, ...] = (), match: tuple[str, ...] = ()

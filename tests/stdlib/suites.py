@@ -1,8 +1,9 @@
 """Which of CPython's suites are run, on which Pythons, and with what limits.
 
-A row is one module of the installed ``test`` package. ``limit`` is the time in
-seconds after which a suite that is still running is stopped; it is about six
-times what the suite takes alone on two cores, so it only ends what hangs.
+A row is one module of the installed ``test`` package. ``cost`` is what it takes alone on two idle
+cores; what is dear is not run on every Python every time (see .ci/plan.py). ``limit`` is the time
+after which a suite that is still running is stopped: six times the cost, so it only ends what
+hangs.
 """
 
 from __future__ import annotations
@@ -25,36 +26,43 @@ class Suite:
     pythons: str = "*"
     #: What ``regrtest -u`` allows it; names that a Python does not know are left out.
     resources: tuple[str, ...] = ("cpu", "walltime")
-    #: Seconds for the whole suite.
-    limit: float = 120.0
+    #: Seconds that it takes under greenbridge, alone, on the slowest Python.
+    cost: float = 5.0
+    #: Seconds after which it is stopped; 0: see the head of this file.
+    limit: float = 0.0
     #: Whether its main thread waits for sockets, so that a run without a green wait is a mistake.
     waits: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.limit:
+            object.__setattr__(self, "limit", max(120.0, 6 * self.cost))
 
 
 GROUPS: Final = {
     "foundation": "sockets, TLS, selecting, and the clients and servers built on them",
+    "processes": "child processes, signals, descriptors, fork and multiprocessing",
 }
 
 #: For a suite that asks for the network, but (mostly) stays on loopback.
 _LOOPBACK: Final = ("cpu", "walltime", "network")
 
 SUITES: Final = (
-    Suite("test_socket", "foundation", limit=300.0),
-    Suite("test_ssl", "foundation", limit=300.0),
+    Suite("test_socket", "foundation", cost=60.0),
+    Suite("test_ssl", "foundation", cost=45.0),
     Suite("test_select", "foundation"),
-    Suite("test_selectors", "foundation", limit=180.0),
-    Suite("test_poll", "foundation"),
+    Suite("test_selectors", "foundation", cost=17.0),
+    Suite("test_poll", "foundation", cost=12.0),
     Suite("test_epoll", "foundation"),
     Suite("test_timeout", "foundation", resources=_LOOPBACK),
     Suite("test_httplib", "foundation"),
-    Suite("test_ftplib", "foundation", limit=180.0),
-    Suite("test_poplib", "foundation"),
-    Suite("test_imaplib", "foundation", limit=400.0),
+    Suite("test_ftplib", "foundation", cost=15.0),
+    Suite("test_poplib", "foundation", cost=10.0),
+    Suite("test_imaplib", "foundation", cost=55.0),
     Suite("test_smtplib", "foundation"),
     Suite("test_urllib", "foundation", waits=False),
     Suite("test_urllib2", "foundation", waits=False),
     Suite("test_urllib2_localnet", "foundation"),
-    Suite("test_xmlrpc", "foundation", limit=200.0),
+    Suite("test_xmlrpc", "foundation", cost=30.0),
     Suite("test_socketserver", "foundation", resources=_LOOPBACK),
     Suite("test_httpservers", "foundation"),
     Suite("test_wsgiref", "foundation"),
@@ -62,6 +70,15 @@ SUITES: Final = (
     Suite("test_context", "foundation", waits=False),
     Suite("test_time", "foundation"),
     Suite("test_sched", "foundation"),
+    Suite("test_os", "processes", limit=180.0),
+    Suite("test_posix", "processes"),
+    Suite("test_subprocess", "processes", limit=600.0),
+    Suite("test_signal", "processes", limit=400.0),
+    Suite("test_fork1", "processes"),
+    Suite("test_wait3", "processes"),
+    Suite("test_wait4", "processes"),
+    Suite("test_pty", "processes"),
+    Suite("test_popen", "processes"),
 )
 
 

@@ -128,7 +128,7 @@ def test_a_real_suite_runs_plainly(tmp_path: Path) -> None:
 def test_a_suite_is_allowed_the_resources_that_its_python_knows(tmp_path: Path) -> None:
     suite = Suite("test_x", "foundation", resources=("cpu", "walltime"))
     runner = Runner((), (), tmp_path, resources=frozenset({"cpu", "gui"}))
-    assert runner.options(suite, ["a"], ["b"])[2:] == ["-u", "cpu", "-i", "a", "-m", "b"]
+    assert runner.options(suite, ["a"], ["b"])[2:] == ["-u", "cpu", "-m", "b", "-i", "a"]
     assert "-u" not in Runner((), (), tmp_path).options(suite)
 
 

@@ -1,0 +1,176 @@
+"""Waiting for the end of a thread: of a green one, or of a real one without holding the loop up."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, final
+
+from .. import _originals
+from .._idents import ident_of
+from .._originals import monotonic
+from .._spawn import current_green
+from .._sync import Event
+from .._timers import NEVER
+from .._waiting import parkable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@final
+class Begun(Event):
+    """``Thread._started`` of a real thread: ``start()`` waits for it natively, wherever it is.
+
+    It takes as long as the OS takes to start the thread.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._begun = _originals.allocate_lock()
+        self._begun.acquire()
+
+    def set(self) -> None:
+        """The thread has begun; called by it, once."""
+        super().set()
+        self._begun.release()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for that; called by ``start()``."""
+        if not self.is_set():
+            self._begun.acquire()
+        return True
+
+
+@final
+class Sentinel:
+    """Stands for ``Thread._tstate_lock`` (before 3.13): it is held until its green thread ends.
+
+    Only whether it can be had matters, so nobody ever holds it otherwise.
+    """
+
+    __slots__ = ("__weakref__", "green")
+
+    def __init__(self, green: Any) -> None:
+        self.green = green
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Wait for the end; False if it has not come."""
+        green = self.green
+        if blocking and not green.ready():
+            green.join(None if timeout < 0 else timeout)
+        return bool(green.ready())
+
+    def locked(self) -> bool:
+        """Whether the thread lives."""
+        return not self.green.ready()
+
+    def release(self) -> None:
+        """Nothing is held."""
+
+    def _at_fork_reinit(self) -> None:
+        """Nothing is held."""
+
+
+@final
+class GreenHandle:
+    """Stands for ``_thread._ThreadHandle`` (3.13): what a green thread is joined with."""
+
+    __slots__ = ("__weakref__", "green")
+
+    def __init__(self, green: Any) -> None:
+        self.green = green
+
+    @property
+    def ident(self) -> int:
+        """The identifier of the thread."""
+        return ident_of(self.green)
+
+    def is_done(self) -> bool:
+        """Whether the thread has ended."""
+        return self.green.ready()  # type: ignore[no-any-return]
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for the end, *timeout* seconds at most (None or negative: without limit).
+
+        Raises:
+            RuntimeError: in the thread itself.
+        """
+        green = self.green
+        if green.ready():
+            return
+        if green is current_green():
+            raise RuntimeError("Cannot join current thread")
+        green.join(None if timeout is None or timeout < 0 else timeout)
+
+    def _set_done(self) -> None:
+        """Only the main thread's handle is set so."""
+
+    def __repr__(self) -> str:
+        return f"<_thread._ThreadHandle object: ident={self.ident}>"
+
+
+class _Watch:
+    """An OS thread that waits for the end of another one, for all of green code."""
+
+    __slots__ = ("_ended", "_key")
+
+    def __init__(self, key: int, wait: Callable[[], object]) -> None:
+        self._ended = Event()
+        self._key = key
+        _originals.start_new_thread(self._run, (wait,))
+
+    def _run(self, wait: Callable[[], object]) -> None:
+        try:
+            wait()
+        finally:
+            del _watches[self._key]
+            self._ended.set()
+
+    def wait(self, timeout: float | None) -> bool:
+        """Wait for the end; False after *timeout* seconds."""
+        return self._ended.wait(timeout)
+
+
+# By the identity of the lock or handle that is waited for, which lives as long as it is.
+_watches: Final[dict[int, _Watch]] = {}
+
+
+def watching() -> int:
+    """How many OS threads wait for the end of others, on behalf of green code."""
+    return len(_watches)
+
+
+def wait_for_native(thread: Any, timeout: float | None) -> float | None:
+    """Wait greenly for the end of *thread*, if it is a real one; returns the seconds left.
+
+    What remains for the original ``join`` to wait for is over, or the time is.
+    """
+    what = _native_end(thread)
+    if what is None or not parkable():
+        return timeout
+    until = NEVER if timeout is None else monotonic() + timeout
+    watch = _watches.get(id(what))
+    if watch is None:
+        wait = what.join if hasattr(what, "join") else partial(_acquire_and_release, what)
+        watch = _watches[id(what)] = _Watch(id(what), wait)
+    watch.wait(timeout)
+    return None if timeout is None else max(0.0, until - monotonic())
+
+
+def handle_name(thread: Any) -> str:
+    """The attribute with the handle of a ``Thread`` (3.13), which was renamed on the way."""
+    return "_os_thread_handle" if hasattr(thread, "_os_thread_handle") else "_handle"
+
+
+def _native_end(thread: Any) -> Any:
+    """What blocks until *thread* has ended; None if it has, or is no real one."""
+    handle = getattr(thread, handle_name(thread), None)
+    if handle is not None:
+        return None if isinstance(handle, GreenHandle) or handle.is_done() else handle
+    lock = getattr(thread, "_tstate_lock", None)
+    return None if isinstance(lock, Sentinel) else lock
+
+
+def _acquire_and_release(lock: Any) -> None:
+    lock.acquire()
+    lock.release()
