@@ -26,6 +26,7 @@ from ._groups import joinall as joinall
 from ._groups import killall as killall
 from ._groups import wait as wait
 from ._offload import offload as offload
+from ._patch_rebind import rebind as rebind
 from ._patch_report import stale as stale
 from ._patching import Applied as Applied
 from ._patching import is_module_patched as is_module_patched
@@ -117,6 +118,7 @@ __all__ = (
     "patch",
     "patch_all",
     "patched",
+    "rebind",
     "run",
     "run_sync",
     "sleep",

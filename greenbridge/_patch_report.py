@@ -126,7 +126,8 @@ def stale() -> tuple[Stale, ...]:
     def look(module: str, path: str, namespace: dict[str, Any]) -> None:
         for name, value in list(namespace.items()):
             dotted = f"{path}.{name}" if path else name
-            raw = getattr(value, "__func__", value) if path else value
+            # Not getattr(): in a class may stand anything, and some of it loads modules when asked.
+            raw = value.__func__ if isinstance(value, (classmethod, staticmethod)) else value
             if f"{module}:{dotted}" in fine:
                 continue
             if id(raw) in originals:

@@ -52,11 +52,20 @@ LAYERS: tuple[frozenset[str], ...] = (
         }
     ),
     frozenset({"green"}),
-    frozenset({"_patch_libraries", "_patch_plan", "_patch_report", "_patch_table", "_patching"}),
+    frozenset(
+        {
+            "_patch_libraries",
+            "_patch_plan",
+            "_patch_rebind",
+            "_patch_report",
+            "_patch_table",
+            "_patching",
+        }
+    ),
     frozenset({"patches"}),
     frozenset({"servers"}),
     frozenset({"gunicorn"}),
-    frozenset({"__init__", "__main__", "_cli", "_demo", "auto", "requests", "testing"}),
+    frozenset({"__init__", "__main__", "_cli", "_demo", "auto", "celery", "requests", "testing"}),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 #: Where greenlets are switched, and nowhere else: whoever checks the mechanism reads these.
