@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LONG = 60.0
 
 
-def _redis_answers() -> bool:
+def redis_answers() -> bool:
     try:
         socket.create_connection(("127.0.0.1", 6379), 1.0).close()
     except OSError:
@@ -35,7 +35,7 @@ pytestmark = [
         not all(map(importlib.util.find_spec, ("celery", "redis"))),
         reason="celery and redis are not installed: they are in the extra 'compat'",
     ),
-    pytest.mark.skipif(not _redis_answers(), reason="no Redis answers on 127.0.0.1:6379"),
+    pytest.mark.skipif(not redis_answers(), reason="no Redis answers on 127.0.0.1:6379"),
 ]
 
 APPLICATION = """
