@@ -172,6 +172,8 @@ def test_revoking_ends_a_task_where_it_waits(worker: Worker, tmp_path: Path) -> 
     ended = tmp_path / "ended"
     result = worker.tasks.long.delay(str(ended))
     wait_for(tmp_path / "ended.begun")
+    while not worker.tasks.app.control.ping(timeout=1.0, limit=1):
+        pass  # the remote control of Celery begins after the tasks do, and misses what was sent
     result.revoke(terminate=True)
     with pytest.raises(TaskRevokedError):
         result.get(timeout=LONG)
