@@ -53,7 +53,7 @@ def await_(awaitable: Awaitable[T]) -> T:
     cls = type(own)
     owner: Any = own.thread if cls is Carrier else current_owner()
     if owner is None:
-        _close(awaitable)
+        close_refused(awaitable)
         raise NoPortalError(_no_portal_text(awaitable))
     loop = owner.hub.loop
     if future is not None:
@@ -65,7 +65,7 @@ def await_(awaitable: Awaitable[T]) -> T:
         try:
             promote(owner)
         except BaseException:
-            _close(awaitable)
+            close_refused(awaitable)
             raise
     if NESTED and own in NESTED:
         it = it if future is None else future.__await__()
@@ -171,7 +171,7 @@ def _iterator_of(awaitable: Any) -> Any:
     return start(awaitable)
 
 
-def _close(awaitable: Any) -> None:
+def close_refused(awaitable: Any) -> None:
     """Close a coroutine that is refused, or Python says that it was never awaited."""
     if asyncio.iscoroutine(awaitable):
         awaitable.close()

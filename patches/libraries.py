@@ -4,6 +4,30 @@ from greenbridge._patching import Library, Patch
 
 LIBRARIES: tuple[Library, ...] = (
     Library(
+        "anyio",
+        "anyio.from_thread",
+        "`run` and `run_sync` await in green threads, too",
+        {
+            "run": Patch("greenbridge.green.from_thread:run"),
+            "run_sync": Patch("greenbridge.green.from_thread:run_sync"),
+        },
+        default=False,
+    ),
+    Library(
+        "fastapi",
+        "fastapi.concurrency",
+        "`def` dependencies with `yield` end in green threads; together with starlette",
+        {"anyio": Patch("greenbridge.green.threadpool:anyio")},
+        default=False,
+    ),
+    Library(
+        "starlette",
+        "starlette.concurrency",
+        "`def` endpoints and background tasks run in green threads, not in 40 real ones",
+        {"anyio": Patch("greenbridge.green.threadpool:anyio")},
+        default=False,
+    ),
+    Library(
         "uvloop",
         "uvloop",
         "its loops wait in C: in a green thread it gives one of asyncio's",

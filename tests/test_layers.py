@@ -26,6 +26,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "_loops",
             "_owners",
             "_portal",
+            "_relay",
             "_report",
             "_spawn",
             "_tasks",
@@ -64,7 +65,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     ),
     frozenset({"patches"}),
     frozenset({"servers"}),
-    frozenset({"gunicorn"}),
+    frozenset({"asgi", "gunicorn"}),
     frozenset({"__init__", "__main__", "_cli", "_demo", "auto", "celery", "requests", "testing"}),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     StartResponse = Callable[..., Any]
 
@@ -27,8 +27,8 @@ TEXT = [("Content-Type", "text/plain")]
 class Closing:
     """An iterable that notes when the server closes it."""
 
-    def __init__(self, parts: Iterable[bytes], name: str) -> None:
-        self._parts = iter(parts)
+    def __init__(self, parts: Generator[bytes, None, None], name: str) -> None:
+        self._parts = parts
         self._name = name
 
     def __iter__(self) -> Iterator[bytes]:
@@ -38,6 +38,7 @@ class Closing:
         return next(self._parts)
 
     def close(self) -> None:
+        self._parts.close()
         NOTES.append(f"closed {self._name}")
 
 
@@ -61,7 +62,7 @@ def do_pid(environ: Any, start: Any) -> Any:
     return answer(start, str(os.getpid()).encode())
 
 
-def do_environ(environ: Any, start: Any) -> Any:
+def do_environ(environ: Any, start: Any, **query: str) -> Any:
     """Show the environment: strings as they are, the rest by type."""
     shown = {
         key: value if isinstance(value, (str, int, bool)) else type(value).__name__
@@ -148,7 +149,7 @@ def do_ignore(environ: Any, start: Any) -> Any:
 def do_stream(environ: Any, start: Any, name: str, length: str = "") -> Any:
     """Send a part, wait until somebody opens *name*, send another."""
 
-    def parts() -> Iterator[bytes]:
+    def parts() -> Generator[bytes, None, None]:
         yield b"first"
         try:
             while name not in STATE["open"]:
@@ -166,7 +167,7 @@ def do_stream(environ: Any, start: Any, name: str, length: str = "") -> Any:
 def do_endless(environ: Any, start: Any, name: str) -> Any:
     """Send for ever."""
 
-    def parts() -> Iterator[bytes]:
+    def parts() -> Generator[bytes, None, None]:
         try:
             while True:
                 yield bytes(10_000)
@@ -219,7 +220,7 @@ def do_exit(environ: Any, start: Any) -> Any:
 
 
 def do_fail_late(environ: Any, start: Any) -> Any:
-    def parts() -> Iterator[bytes]:
+    def parts() -> Generator[bytes, None, None]:
         yield b"part"
         raise ZeroDivisionError("in the application")
 

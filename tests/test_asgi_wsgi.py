@@ -1,0 +1,665 @@
+"""``WSGIApp``: what an application sees and says, against an ASGI server in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import gc
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+from wsgiref.validate import validator
+
+import pytest
+
+import greenbridge
+from greenbridge._relay import Relay
+from greenbridge.asgi import ClientDisconnected, WSGIApp
+from greenbridge.asgi._exchange import Exchange as OurExchange
+from greenbridge.testing import assert_switches, statistics
+
+from . import wsgi_app
+from .asgi_client import Exchange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+@pytest.fixture(autouse=True)
+def _patched() -> Iterator[None]:
+    wsgi_app.NOTES.clear()
+    wsgi_app.STATE.update(inside=0, most=0, open=set())
+    with greenbridge.patch_all():
+        yield
+
+
+def app(**options: Any) -> WSGIApp:
+    return WSGIApp(wsgi_app.application, **options)
+
+
+async def environ(path: str = "/environ", **scope: Any) -> dict[str, Any]:
+    """The environment that an application gets."""
+    seen: list[dict[str, Any]] = []
+
+    def show(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        seen.append(environ)
+        start("200 OK", [])
+        return []
+
+    await Exchange(WSGIApp(show), path, **scope).run()
+    return seen[0]
+
+
+# -- the environment -------------------------------------------------------------------------
+
+
+async def test_what_every_environment_has() -> None:
+    seen = await environ("/a/b?c=d")
+    for key, value in {
+        "REQUEST_METHOD": "GET",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": "/a/b",
+        "QUERY_STRING": "c=d",
+        "SERVER_NAME": "192.0.2.2",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "192.0.2.1",
+        "REMOTE_PORT": "1234",
+        "HTTP_HOST": "example.org",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.run_once": False,
+    }.items():
+        assert seen[key] == value, key
+    assert seen["asgi.scope"]["type"] == "http"
+
+
+@pytest.mark.parametrize(
+    ("path", "root", "script_name", "path_info"),
+    [
+        ("/root/a", "/root", "/root", "/a"),
+        ("/root", "/root", "/root", ""),
+        ("/root/a", "/root/", "/root", "/a"),
+        ("/rooted/a", "/root", "/root", "/rooted/a"),
+        ("/a", "/root", "/root", "/a"),  # a server that leaves the root path out
+        ("/r\u00f6\u00f6t/\u20ac", "/r\u00f6\u00f6t", "/r\xc3\xb6\xc3\xb6t", "/\xe2\x82\xac"),
+    ],
+)
+async def test_paths(path: str, root: str, script_name: str, path_info: str) -> None:
+    seen = await environ(path, root_path=root)
+    assert (seen["SCRIPT_NAME"], seen["PATH_INFO"]) == (script_name, path_info)
+
+
+async def test_a_path_that_is_no_utf_8_keeps_its_bytes() -> None:
+    assert (await environ("/\ufffd", raw_path=b"/%ff"))["PATH_INFO"] == "/\xff"
+
+
+async def test_a_middleware_may_change_the_path() -> None:
+    assert (await environ("/changed", raw_path=b"/old"))["PATH_INFO"] == "/changed"
+
+
+async def test_headers() -> None:
+    seen = await environ(
+        headers=[
+            (b"content-type", b"text/plain"),
+            (b"content-length", b"0"),
+            (b"x-one", b"1"),
+            (b"x-one", b"\xe9"),
+            (b"x_one", b"forged"),
+            (b"cookie", b"a=1"),
+            (b"cookie", b"b=2"),
+        ]
+    )
+    assert seen["CONTENT_TYPE"] == "text/plain"
+    assert seen["CONTENT_LENGTH"] == "0"
+    assert seen["HTTP_X_ONE"] == "1,\xe9"
+    assert seen["HTTP_COOKIE"] == "a=1; b=2"
+    assert not {"HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH"} & set(seen)
+
+
+@pytest.mark.parametrize(
+    ("scope", "name", "port"),
+    [
+        ({"server": None}, "localhost", "80"),
+        ({"server": ("/run/socket", None), "scheme": "https"}, "/run/socket", "443"),
+        ({"server": ("::1", 8000)}, "::1", "8000"),
+    ],
+)
+async def test_the_server_has_a_name_and_a_port(scope: Any, name: str, port: str) -> None:
+    seen = await environ(client=None, **scope)
+    assert (seen["SERVER_NAME"], seen["SERVER_PORT"]) == (name, port)
+    assert "REMOTE_ADDR" not in seen
+
+
+async def test_no_request_sees_the_environment_of_another() -> None:
+    seen = [await environ(), await environ()]
+    seen[0]["own"] = 1
+    assert "own" not in seen[1]
+
+
+# -- the body of the request -----------------------------------------------------------------
+
+PIECES = [b"one\ntw", b"", b"o\n\nthr", b"ee"]
+WHOLE = b"".join(PIECES)
+
+
+@pytest.mark.parametrize(
+    ("calls", "results"),
+    [
+        ([("read",)], [WHOLE]),
+        ([("read", -1), ("read",)], [WHOLE, b""]),
+        ([("read", None)], [WHOLE]),
+        ([("read", 4), ("read", 0), ("read", 100)], [b"one\n", b"", b"two\n\nthree"]),
+        ([("readline",)] * 5, [b"one\n", b"two\n", b"\n", b"three", b""]),
+        ([("readline", 2), ("readline", 9), ("readline", 0)], [b"on", b"e\n", b""]),
+        ([("readline", 8), ("readline", -1)], [b"one\n", b"two\n"]),
+        ([("readlines",), ("readlines",)], [[b"one\n", b"two\n", b"\n", b"three"], []]),
+        ([("readlines", 5), ("read",)], [[b"one\n", b"two\n"], b"\nthree"]),
+    ],
+)
+async def test_reading_the_body(calls: Any, results: Any) -> None:
+    got: list[Any] = []
+
+    def read(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        got.extend(getattr(environ["wsgi.input"], name)(*args) for name, *args in calls)
+        start("200 OK", [])
+        return []
+
+    await Exchange(WSGIApp(read), body=PIECES, method="POST").run()
+    assert got == results
+
+
+async def test_a_body_is_received_when_it_is_read_and_no_sooner() -> None:
+    exchange = Exchange(app(), "/echo-lines", [b"a\n"], whole=False, method="POST")
+    task = exchange.start()
+    await asyncio.sleep(0.01)
+    assert exchange.received == 2  # one is in hand, and the application waits for the next
+    exchange.add(b"b", more=False)
+    await task
+    assert exchange.body == b"a\n|b"
+
+
+async def test_an_unread_body_is_left_to_the_server() -> None:
+    exchange = await Exchange(app(), "/ignore", [b"x"], method="POST").run()
+    assert (exchange.body, exchange.received) == (b"ignored", 0)
+
+
+async def test_a_handler_that_waits_takes_one_piece_of_the_body_at_most() -> None:
+    exchange = Exchange(app(), "/wait?name=a", [b"x"] * 5, method="POST")
+    task = exchange.start()
+    await asyncio.sleep(0.05)
+    assert exchange.received == 1
+    wsgi_app.STATE["open"].add("a")
+    assert (await task).body == b"a"
+
+
+# -- the answer ------------------------------------------------------------------------------
+
+
+async def test_a_list_is_one_message_with_its_length() -> None:
+    def listed(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        start("201 Created", [("X-One", "\xe9 "), ("Connection", "close")])
+        return [b"ab", b"", b"c"]
+
+    exchange = await Exchange(WSGIApp(listed)).run()
+    assert exchange.status == 201
+    assert exchange.headers == {b"x-one": b"\xe9", b"content-length": b"3"}
+    assert [message["body"] for message in exchange.sent[1:]] == [b"abc"]
+
+
+async def test_an_answer_is_sent_as_it_is_made() -> None:
+    exchange = Exchange(app(), "/stream?name=s")
+    task = exchange.start()
+    await exchange.until_sent(2)
+    assert exchange.body == b"first"
+    assert not exchange.complete
+    wsgi_app.STATE["open"].add("s")
+    await task
+    assert exchange.body == b"firstsecond"
+    assert exchange.complete
+    assert b"content-length" not in exchange.headers
+    assert wsgi_app.NOTES == ["closed s"]
+
+
+async def test_an_answer_waits_for_a_slow_client() -> None:
+    exchange = Exchange(app(), "/endless?name=e")
+    exchange.slow = asyncio.Event()
+    task = exchange.start()
+    await asyncio.sleep(0.02)
+    assert exchange.sent == []
+    exchange.slow.set()
+    await exchange.until_sent(10)
+    exchange.slow.clear()
+    count = len(exchange.sent)
+    await asyncio.sleep(0.02)
+    assert len(exchange.sent) == count
+    exchange.slow.set()
+    exchange.hang_up()
+    await task
+    assert wsgi_app.NOTES[-1] == "closed e"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("/write", b"one two three"), ("/replace", b"replaced"), ("/hello", b"Hello, World!")],
+)
+async def test_what_pep_3333_allows(path: str, body: bytes) -> None:
+    exchange = await Exchange(app(), path).run()
+    assert exchange.body == body
+    assert exchange.complete
+
+
+@pytest.mark.parametrize("kind", ["disk", "memory", "part"])
+async def test_files(kind: str) -> None:
+    with open(wsgi_app.__file__, "rb") as file:
+        text = file.read()
+    exchange = await Exchange(app(), f"/file?kind={kind}").run()
+    assert exchange.body == (text[100:] if kind == "part" else text)
+
+
+@pytest.mark.parametrize("items", [[b"abcdef"], [b"abc", b"def"], [b"abc", b"defghi"]], ids=len)
+@pytest.mark.parametrize("kind", [list, iter])
+async def test_no_more_than_the_length_that_was_said(kind: Any, items: list[bytes]) -> None:
+    def said(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        start("200 OK", [("Content-Length", "5")])
+        return kind(items)  # type: ignore[no-any-return]
+
+    exchange = await Exchange(WSGIApp(said)).run()
+    assert exchange.body == b"abcde"
+    assert exchange.complete
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "headers", "expected"),
+    [
+        ("HEAD", "200 OK", [], {}),
+        ("HEAD", "200 OK", [("Content-Length", "3")], {b"content-length": b"3"}),
+        ("GET", "204 No Content", [], {}),
+        ("GET", "304 Not Modified", [], {}),
+    ],
+)
+@pytest.mark.parametrize("kind", [list, iter])
+async def test_answers_without_a_body(
+    kind: Any, method: str, status: str, headers: Any, expected: Any
+) -> None:
+    def silent(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        start(status, headers)
+        return kind([b"not sent"])  # type: ignore[no-any-return]
+
+    exchange = await Exchange(WSGIApp(silent), method=method).run()
+    assert (exchange.headers, exchange.body, exchange.complete) == (expected, b"", True)
+
+
+@pytest.mark.parametrize("kind", [list, iter])
+@pytest.mark.parametrize("items", [[], [b""], [b"", b""]], ids=len)
+async def test_an_empty_answer(kind: Any, items: list[bytes]) -> None:
+    def empty(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        start("200 OK", [])
+        return kind(items)  # type: ignore[no-any-return]
+
+    exchange = await Exchange(WSGIApp(empty)).run()
+    assert exchange.headers == {b"content-length": b"0"}
+    assert exchange.complete
+
+
+async def test_start_response_may_come_with_the_first_item() -> None:
+    def late(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        start("200 OK", [])
+        yield b"x"
+
+    assert (await Exchange(WSGIApp(late)).run()).body == b"x"
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "error", "match"),
+    [
+        (200, [], TypeError, "must be a string as '200 OK'"),
+        (b"200 OK", [], TypeError, "must be a string"),
+        ("OK", [], ValueError, "three digits"),
+        ("200 O\nK", [], ValueError, "three digits"),
+        ("200 OK", [("X", 1)], TypeError, "must be a string, not int"),
+        ("200 OK", [(b"X", "1")], TypeError, "name of a header must be a string"),
+        ("200 OK", [("X\r\n", "1")], ValueError, "must not have"),
+        ("200 OK", [("X", "a\r\nSet-Cookie: b")], ValueError, "must not have"),
+        ("200 OK", [("Content-Length", "x")], ValueError, "must be a number"),
+    ],
+)
+async def test_what_cannot_be_sent_is_refused(
+    status: Any, headers: Any, error: Any, match: str
+) -> None:
+    def wrong(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        with pytest.raises(error, match=match):
+            start(status, headers)
+        raise ZeroDivisionError
+
+    exchange = Exchange(WSGIApp(wrong))
+    with pytest.raises(ZeroDivisionError):
+        await exchange.run()
+    assert exchange.sent == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "match"),
+    [
+        (lambda: ["text"], TypeError, "must give bytes, not 'text'"),
+        (lambda: iter(["text"]), TypeError, "must give bytes, not 'text'"),
+        (lambda: None, TypeError, "not iterable"),
+    ],
+)
+async def test_what_is_no_body_is_refused(answer: Any, error: Any, match: str) -> None:
+    def wrong(environ: dict[str, Any], start: Any) -> Any:
+        start("200 OK", [])
+        return answer()
+
+    with pytest.raises(error, match=match):
+        await Exchange(WSGIApp(wrong)).run()
+
+
+@pytest.mark.parametrize("kind", [list, iter])
+async def test_an_application_that_says_nothing(kind: Any) -> None:
+    exchange = Exchange(WSGIApp(lambda environ, start: kind([b"x"])))
+    with pytest.raises(AssertionError, match="has not called start_response"):
+        await exchange.run()
+
+
+async def test_errors_are_raised_in_the_server() -> None:
+    for path, error in (("/fail", ZeroDivisionError), ("/exit", RuntimeError)):
+        exchange = Exchange(app(), path)
+        with pytest.raises(error, match="in the application"):
+            await exchange.run()
+        assert exchange.sent == []
+    exchange = Exchange(app(), "/fail-late")
+    with pytest.raises(ZeroDivisionError):
+        await exchange.run()
+    assert exchange.body == b"part"
+    assert not exchange.complete
+    with pytest.raises(AssertionError, match="called twice"):
+        await Exchange(app(), "/twice").run()
+
+
+async def test_an_error_after_the_head_is_not_replaced() -> None:
+    def late(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        start("200 OK", [])
+        yield b"x"
+        try:
+            raise ZeroDivisionError
+        except ZeroDivisionError:
+            start("500 Oh", [], sys.exc_info())
+
+    exchange = Exchange(WSGIApp(late))
+    with pytest.raises(ZeroDivisionError):
+        await exchange.run()
+    assert exchange.status == 200
+
+
+@pytest.mark.parametrize("path", ["/hello", "/echo", "/stream?name=v", "/write", "/no-content"])
+async def test_the_stdlibs_validator_finds_nothing_wrong(path: str) -> None:
+    wsgi_app.STATE["open"].add("v")
+
+    def checked(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        if path == "/echo":  # the validator wants a size
+            body = environ["wsgi.input"].read(3) + environ["wsgi.input"].readline(10)
+            start("200 OK", [("Content-Type", "text/plain")])
+            return [body]
+        return wsgi_app.application(environ, start)
+
+    exchange = await Exchange(WSGIApp(validator(checked)), path, [b"abcdef"], method="POST").run()
+    assert exchange.complete
+
+
+# -- how it runs -----------------------------------------------------------------------------
+
+
+async def test_handlers_are_green_threads_and_run_at_once() -> None:
+    where = json.loads((await Exchange(app(), "/where").run()).body)
+    assert where["green"]
+    assert not where["visible"]
+    with assert_switches(at_least=49):
+        exchanges = [Exchange(app(), "/gate?count=50") for _ in range(50)]
+        await asyncio.gather(*(exchange.run() for exchange in exchanges))
+    assert {exchange.body for exchange in exchanges} == {b"50"}
+
+
+async def test_a_handler_may_run_a_loop_of_its_own_and_await() -> None:
+    loop = asyncio.get_running_loop()
+
+    async def other() -> bool:
+        await asyncio.sleep(0.001)
+        return asyncio.get_running_loop() is not loop
+
+    def mixed(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        assert asyncio.run(other())
+        start("200 OK", [])
+        greenbridge.await_(asyncio.sleep(0.001))
+        assert asyncio.run(other())
+        return iter([environ["wsgi.input"].read()])
+
+    exchange = Exchange(WSGIApp(mixed), body=[b"a", b"b"])
+    assert (await exchange.run()).body == b"ab"
+
+
+async def test_a_handler_that_does_not_wait_costs_no_task_and_no_turn() -> None:
+    before = statistics()
+    exchange = await Exchange(app(), "/hello").run()
+    after = statistics()
+    assert exchange.complete
+    assert after["switches"] == before["switches"]
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_context_variables_of_the_server_are_seen() -> None:
+    variable = contextvars.ContextVar("variable", default=0)
+
+    def show(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        start("200 OK", [])
+        seen = variable.get()
+        variable.set(2)
+        return [b"%d" % seen]
+
+    variable.set(1)
+    assert (await Exchange(WSGIApp(show)).run()).body == b"1"
+    assert variable.get() == 1
+
+
+async def test_a_limit_holds_back_the_others() -> None:
+    limited = app(limit=2)
+    exchanges = [Exchange(limited, "/wait?name=a") for _ in range(5)]
+    tasks = [exchange.start() for exchange in exchanges]
+    await asyncio.sleep(0.02)
+    assert [exchange.received for exchange in exchanges] == [2, 2, 0, 0, 0]
+    wsgi_app.STATE["open"].add("a")
+    await asyncio.gather(*tasks)
+    assert {exchange.body for exchange in exchanges} == {b"a"}
+
+
+@pytest.mark.green_tasks
+async def test_in_green_tasks() -> None:
+    exchanges = [Exchange(app(), "/gate?count=5") for _ in range(5)]
+    await asyncio.gather(*(exchange.run() for exchange in exchanges))
+    assert {exchange.body for exchange in exchanges} == {b"5"}
+    assert (await Exchange(app(), "/echo", [b"a", b"b"]).run()).body == b"ab"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="eager Tasks came with 3.12")
+async def test_in_eager_tasks() -> None:
+    loop = asyncio.get_running_loop()
+
+    def eager(loop: Any, coro: Any, **options: Any) -> Any:
+        return asyncio.Task(coro, loop=loop, **{**options, "eager_start": True})
+
+    loop.set_task_factory(eager)
+    try:
+        exchanges = [Exchange(app(), "/gate?count=5") for _ in range(5)]
+        await asyncio.gather(*(exchange.start() for exchange in exchanges))
+        assert {exchange.body for exchange in exchanges} == {b"5"}
+    finally:
+        loop.set_task_factory(None)
+
+
+def test_in_a_coroutine_that_a_green_thread_awaits(loop_factory: Any) -> None:
+    def main() -> bytes:
+        exchange = Exchange(app(), "/echo", [b"a", b"b"])
+        greenbridge.await_(exchange.run())
+        return exchange.body
+
+    assert (
+        greenbridge.run(lambda: greenbridge.spawn(main).get(), loop_factory=loop_factory) == b"ab"
+    )
+
+
+# -- clients that go away --------------------------------------------------------------------
+
+
+async def test_a_client_that_goes_away_ends_the_handler() -> None:
+    exchange = Exchange(app(), "/wait?name=gone")
+    task = exchange.start()
+    await exchange.until_asked()
+    exchange.hang_up()
+    await task
+    assert wsgi_app.NOTES == ["gone ended by ClientDisconnected"]
+    assert exchange.sent == []
+    assert statistics()["threads"] == 0
+
+
+async def test_a_client_that_goes_away_amid_the_answer() -> None:
+    exchange = Exchange(app(), "/stream?name=gone")
+    task = exchange.start()
+    await exchange.until_sent(2)
+    exchange.hang_up()
+    await task
+    assert wsgi_app.NOTES == ["gone ended by ClientDisconnected", "closed gone"]
+    assert not exchange.complete
+
+
+async def test_a_client_that_goes_away_amid_its_body() -> None:
+    errors: list[BaseException] = []
+
+    def read(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        try:
+            environ["wsgi.input"].read()
+        except BaseException as error:
+            errors.append(error)
+            raise
+        raise AssertionError
+
+    exchange = Exchange(WSGIApp(read), body=[b"x"], whole=False)
+    exchange.hang_up()
+    await exchange.run()
+    assert [type(error) for error in errors] == [ClientDisconnected]
+
+
+async def test_a_server_that_cannot_send_says_that_the_client_has_gone() -> None:
+    exchange = Exchange(app(), "/endless?name=e")
+    exchange.error_of_send = BrokenPipeError()
+    await exchange.run()
+    assert wsgi_app.NOTES[-1] == "closed e"
+
+
+async def test_cleaning_up_may_wait_when_the_client_has_gone() -> None:
+    ended: list[str] = []
+
+    def handler(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        try:
+            time.sleep(60)
+        finally:
+            time.sleep(0.005)
+            ended.append("cleaned up")
+        return []
+
+    exchange = Exchange(WSGIApp(handler))
+    task = exchange.start()
+    await exchange.until_asked()
+    exchange.hang_up()
+    await task
+    assert ended == ["cleaned up"]
+
+
+async def test_a_handler_may_take_no_notice() -> None:
+    def handler(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        try:
+            time.sleep(60)
+        except ClientDisconnected:
+            start("200 OK", [])
+            return [b"nobody reads it"]
+        raise AssertionError
+
+    exchange = Exchange(WSGIApp(handler))
+    task = exchange.start()
+    await exchange.until_asked()
+    exchange.hang_up()
+    await task
+    assert exchange.sent == []
+
+
+@pytest.mark.parametrize("path", ["/wait?name=c", "/stream?name=c", "/echo"])
+async def test_a_server_that_cancels_ends_the_handler(path: str) -> None:
+    exchange = Exchange(app(), path, [b"x"], whole=path != "/echo")
+    task = exchange.start()
+    await asyncio.sleep(0.02)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    if path != "/echo":
+        assert wsgi_app.NOTES[0] == "c ended by CancelledError"
+    assert statistics()["threads"] == 0
+
+
+@pytest.mark.parametrize("path", ["/hello", "/echo", "/write", "/stream?name=g", "/sleep?s=0.001"])
+async def test_nothing_is_left_for_the_garbage_collector(path: str) -> None:
+    wsgi_app.STATE["open"].add("g")
+    ours = {OurExchange, Relay, greenbridge.GreenThread}
+    await Exchange(app(), path, [b"x"]).run()
+    gc.collect()
+    gc.disable()
+    try:
+        await Exchange(app(), path, [b"x"]).run()
+        for _ in range(3):
+            await asyncio.sleep(0)  # the watch over the client ends as well
+        assert not [thing for thing in gc.get_objects() if type(thing) in ours]
+    finally:
+        gc.enable()
+
+
+# -- other connections -----------------------------------------------------------------------
+
+
+async def test_lifespan_is_answered() -> None:
+    incoming = iter(["lifespan.startup", "lifespan.shutdown"])
+    sent: list[str] = []
+
+    async def receive() -> dict[str, str]:
+        return {"type": next(incoming)}
+
+    async def send(message: dict[str, str]) -> None:
+        sent.append(message["type"])
+
+    await app()({"type": "lifespan"}, receive, send)
+    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+async def test_websockets_are_refused() -> None:
+    sent: list[str] = []
+
+    async def receive() -> dict[str, str]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: dict[str, str]) -> None:
+        sent.append(message["type"])
+
+    await app()({"type": "websocket"}, receive, send)
+    assert sent == ["websocket.close"]
+    with pytest.raises(ValueError, match="no 'other' connections"):
+        await app()({"type": "other"}, receive, send)
+
+
+def test_wrong_arguments_are_refused() -> None:
+    with pytest.raises(TypeError, match="needs a WSGI application"):
+        WSGIApp("tests.wsgi_app:application")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="limit must be 1 or more"):
+        app(limit=0)
+    greenbridge.unpatch_all()
+    with pytest.warns(RuntimeWarning, match="import greenbridge.auto"):
+        app()
