@@ -152,7 +152,7 @@ async def test_a_killed_thread_leaves_what_it_asked_for_to_its_end() -> None:
 
 async def test_what_was_asked_for_and_not_begun_is_closed() -> None:
     def call() -> None:
-        relay.thread.pending = GreenExit()  # as if it had been killed just now
+        relay.thread.interrupt(GreenExit())  # as if it had been killed just now
         relay.wait(asyncio.sleep(LONG))  # else a warning: never awaited
 
     relay = Relay(call)
