@@ -23,12 +23,12 @@ from greenlet import getcurrent
 
 from ._await import close_refused
 from ._carriers import Carrier
+from ._delivery import WOKEN
 from ._hub import _local
 from ._hubs import get_hub
-from ._owners import WOKEN, Waiter
+from ._owners import Waiter
 from ._portal import _set_result, current_owner, make_waiter
 from ._threads import GreenThread, start
-from ._threadstate import set_running_loop
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -87,6 +87,7 @@ class Relay:
             return False
         carrier = hub.carriers.pop() if hub.carriers else Carrier(hub)
         carrier.thread = thread
+        hub.switches -= 1  # it does not come back to the CPU: it begins
         _enter(hub, carrier)
         return thread.ready()
 
@@ -177,7 +178,7 @@ class Relay:
 
 def _may_switch(hub: Any) -> bool:
     """Whether the code that runs now is in a step of a Task that the loop itself has called."""
-    if hub.budget or isinstance(getcurrent(), Carrier):
+    if hub.round or isinstance(getcurrent(), Carrier):
         return False  # a coroutine that a green thread steps
     factory: Any = hub.loop.get_task_factory()
     # A factory may start Tasks eagerly, in any callback of the loop.
@@ -188,15 +189,12 @@ def _enter(hub: Any, own: Any) -> None:
     """Run the greenlet *own* until it parks."""
     before = hub.greenlet
     loop = hub.loop
-    hub.greenlet = getcurrent()
     task = tasks.current_task(loop) if _ONE_TASK else None
     if task is not None:
         tasks._leave_task(loop, task)
-    set_running_loop(None)
     try:
-        own.switch()
+        hub.enter(own)
     finally:
-        set_running_loop(loop)
         if task is not None:
             tasks._enter_task(loop, task)
         hub.greenlet = before
