@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from . import _originals as _originals  # first: binds what the patches replace
+
+# isort: split
+from . import _forking as _forking  # early: its hook is to run before those that use primitives
+
+# isort: split
 from ._await import await_ as await_
 from ._bridges import entered as entered
 from ._bridges import iterate as iterate

@@ -113,3 +113,13 @@ class Carrier(Wait, greenlet):
             idle.append(self)
             target.switch()  # comes back with the next thread in self.thread
             target = None
+
+
+class Forked(Carrier):
+    """What the carrier of a green thread that forks becomes in the child.
+
+    There it is an ordinary greenlet, the program's own: nothing can park in it before a hub is
+    started. ``thread`` stays what it was, for its identifier.
+    """
+
+    __slots__ = ()

@@ -15,7 +15,6 @@ from greenlet import getcurrent
 from ._carriers import Carrier
 from ._hub import HUBS
 from ._originals import get_ident as native_ident
-from ._owners import Root
 from ._tasks import Worker
 
 if TYPE_CHECKING:
@@ -31,12 +30,10 @@ def get_ident() -> int:
     """
     at: Any = getcurrent()
     while at.parent is not None:
-        if type(at) is Carrier:
-            thread = at.thread
-            # The root of a forked child is the green thread that forked.
-            return id(thread) if type(thread) is not Root else thread.ident
+        if isinstance(at, Carrier):  # in the child of a fork, too
+            return id(at.thread)
         # A worker's parent is whoever made it; where it belongs is who steps it.
-        at = at.stepper if type(at) is Worker else at.parent
+        at = at.stepper if isinstance(at, Worker) else at.parent
     return native_ident()
 
 

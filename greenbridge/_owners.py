@@ -75,7 +75,6 @@ class Root(ThreadLike):
         "_sent",
         "greenlet",
         "hub",
-        "ident",
         "name",
         "pending",
         "resume",
@@ -97,7 +96,6 @@ class Root(ThreadLike):
         self.task = None
         self.task_error = None
         self.name = "greenbridge-root"
-        self.ident = hub.ident  # of the thread that it is; after a fork that was a green one
 
 
 if TYPE_CHECKING:

@@ -243,9 +243,9 @@ def current_owner(may_nest: bool = False) -> Any:
     """
     own: Any = getcurrent()
     while True:
-        if isinstance(own, Carrier):
+        if type(own) is Carrier:
             return own.thread
-        if isinstance(own, Worker):
+        if type(own) is Worker:
             job = own.job()
             hub = _local.hub
             if hub is None or hub.closed or hub.loop is not get_running_loop():

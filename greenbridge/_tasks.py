@@ -96,6 +96,12 @@ class Pool:
         self.sticky = 0  # how many workers stay with their task between steps
 
 
+class ForkedWorker(Worker):
+    """What the worker of a green task that forks becomes in the child; as ``Forked``."""
+
+    __slots__ = ()
+
+
 class GreenCoro(Owner, Coroutine[Any, Any, Any]):
     """Wraps the coroutine of a Task: every step of it runs in a worker, so sync code can wait."""
 

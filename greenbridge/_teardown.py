@@ -19,21 +19,17 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from greenlet import getcurrent, greenlet
+from greenlet import getcurrent
 
-from ._carriers import Carrier
 from ._delivery import ITSELF
 from ._errors import GreenExit
 from ._hub import HUBS, Hub, _local, on_attach, on_self_start
-from ._hubs import start_hub
 from ._interrupts import restore
-from ._loops import new_raw_loop
 from ._main import is_main
 from ._originals import get_ident
-from ._owners import Root
 from ._portal import Stepper, demote, make_waiter
-from ._tasks import GreenCoro, Worker
-from ._threadstate import NESTED, get_running_loop, set_running_loop
+from ._tasks import GreenCoro
+from ._threadstate import get_running_loop, set_running_loop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -270,68 +266,8 @@ def _at_exit() -> None:
             shutdown(hub)
 
 
-# -- fork ------------------------------------------------------------------------------------------
-
-# What the parent was doing, kept for ever: to drop it would run the finally blocks of the parent's
-# green threads in the child.
-_parents: list[Any] = []
-
-
-def _after_fork_in_child() -> None:
-    """The child has the memory of the parent's hubs, but must not touch their loops."""
-    own: Any = getcurrent()
-    while own is not None and not isinstance(own, (Carrier, Worker)):
-        own = own.parent
-    for hub in HUBS:
-        hub.closed = True
-        hub.ready.clear()
-        hub.round.clear()
-        hub.more = 0
-        _parents.append(hub)
-    HUBS.clear()
-    NESTED.clear()
-    _local.hub = None
-    set_running_loop(None)
-    if own is not None:
-        _adopt(own)
-
-
-def _adopt(own: Carrier | Worker) -> None:
-    """The fork was in green code: that is the root of a new hub, and the child ends with it."""
-    ending = greenlet(_exit_child)
-    if isinstance(own, Carrier):
-        thread = own.thread
-        _parents.append(thread)
-        thread.hub.greenlet = ending
-        thread.hub.round.append(ending)
-        thread.stepper = None
-        root: Any = start_hub(new_raw_loop()).root
-        root.ident = thread.ident if isinstance(thread, Root) else id(thread)
-        own.thread = root
-    else:
-        _parents.append(own.job())
-        own.stepper = ending
-        root = start_hub(new_raw_loop()).root
-        own.job = lambda: root
-
-
-def _exit_child(*_: object) -> None:
-    # As when the function of a native thread that forked returns in the child.
-    hub = _local.hub
-    try:
-        if hub is not None:
-            hub.root.greenlet = getcurrent()  # type: ignore[union-attr]  # it has one
-            shutdown(hub)
-        sys.stdout.flush()
-        sys.stderr.flush()
-    finally:
-        os._exit(0)
-
-
 on_self_start.append(_arrange_end)
 on_attach.append(watch_loop)
 atexit.register(_at_exit)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 __all__ = ("end", "interrupt_all", "shutdown", "unwind", "wait_task", "watch_loop")

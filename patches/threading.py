@@ -27,6 +27,11 @@ TABLE = Table(
         "_DummyThread": Patch(
             "greenbridge.green.threading:_DummyThread", "goes away with its green thread"
         ),
+        "_get_main_thread_ident": Patch(
+            "greenbridge.green.threading:get_main_thread_ident",
+            "in the child of a fork, the green thread that forked",
+            since=(3, 13),
+        ),
         "_make_invoke_excepthook": Patch(
             "greenbridge.green.threading:make_invoke_excepthook",
             "a green thread that is killed is no error",

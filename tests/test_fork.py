@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import socket
 import sys
+import threading
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import greenbridge
-from greenbridge import await_, sleep, spawn
+from greenbridge import _originals, await_, sleep, spawn
 from greenbridge._hub import HUBS
 
+from .fresh import in_fresh_python
 from .green import LONG, SHORT, in_green
 
 if TYPE_CHECKING:
@@ -140,6 +145,211 @@ def test_finally_blocks_of_the_parent_do_not_run_in_the_child() -> None:
     assert os.read(reader, 10) == b"cf"
     os.close(reader)
     os.close(writer)
+
+
+@in_green
+def test_a_child_has_no_hub_before_it_needs_one() -> None:
+    from greenbridge._hubs import current_hub
+    from greenbridge.green import os as green_os
+
+    def body() -> tuple[Any, ...]:
+        reader, writer = os.pipe()
+        os.write(writer, b"x")
+        hubs = [current_hub()]
+        data = green_os.read(reader, 1)
+        hubs.append(current_hub())
+        in_thread = spawn(lambda: green_os.read(reader, 1))
+        sleep(0)
+        green_os.write(writer, b"y")
+        ended = green_os.waitpid(os.posix_spawn("/bin/true", ["true"], os.environ), 0)[1]
+        return hubs, data, in_thread.get(), ended
+
+    expected = b"([None, None], b'x', b'y', 0)"
+    assert in_child(body) == expected
+    assert spawn(in_child, body).get() == expected
+    assert spawn(lambda: in_child(lambda: in_child(body))).get() == repr(expected).encode()
+
+
+@in_green
+def test_signals_of_the_child_are_not_the_parents() -> None:
+    def body() -> tuple[Any, ...]:
+        handler = signal.getsignal(signal.SIGINT)
+        return signal.set_wakeup_fd(-1), handler is signal.default_int_handler
+
+    await_(asyncio.sleep(0))
+    assert in_child(body) == b"(-1, True)"
+
+
+@in_green
+def test_the_childs_asyncio_is_as_new() -> None:
+    async def main() -> tuple[Any, ...]:
+        task = asyncio.current_task()
+        return len(asyncio.all_tasks()), task is not None
+
+    def body() -> Any:
+        return asyncio.run(main())
+
+    async def in_task() -> bytes:
+        return in_child(body)
+
+    other = spawn(await_, asyncio.sleep(LONG))
+    sleep(SHORT)
+    assert in_child(body) == b"(1, True)"
+    assert spawn(in_child, body).get() == b"(1, True)"
+    assert await_(in_task()) == b"(1, True)"
+    other.kill()
+
+
+@in_fresh_python
+def test_a_thread_that_forks_is_the_main_thread_of_the_child() -> None:
+    greenbridge.patch_all()
+    lock = threading.Lock()
+    local = threading.local()
+
+    def body() -> tuple[Any, ...]:
+        current = threading.current_thread()
+        with lock:
+            other = threading.Thread(target=sleep, args=(SHORT,))
+            other.start()
+            other.join()
+        return (
+            current is threading.main_thread(),
+            current.ident == threading.get_ident(),
+            threading.active_count(),
+            other.is_alive(),
+        )
+
+    def forks() -> None:
+        local.x = 1
+        other = threading.Thread(target=sleep, args=(LONG,), daemon=True)
+        other.start()
+        sleep(0)
+        assert in_child(body) == b"(True, True, 1, False)"
+        assert local.x == 1
+        assert threading.active_count() >= 2
+
+    thread = threading.Thread(target=forks)
+    thread.start()
+    thread.join()
+    forks()
+
+
+@in_fresh_python
+def test_hooks_may_use_primitives() -> None:
+    greenbridge.patch_all()
+    lock, log = threading.Lock(), []
+
+    def before() -> None:
+        lock.acquire()
+        log.append("before")
+
+    def after() -> None:
+        log.append("after")
+        lock.release()
+
+    os.register_at_fork(before=before, after_in_parent=after, after_in_child=after)
+
+    def holds() -> None:
+        with lock:
+            sleep(SHORT)
+            log.append("held")
+
+    def forks() -> bytes:
+        return in_child(lambda: (list(log), lock.acquire(False)))
+
+    holder = greenbridge.spawn(holds)
+    sleep(0)
+    thread = greenbridge.spawn(forks)
+    assert thread.get() == b"(['held', 'before', 'after'], True)"
+    assert log == ["held", "before", "after"]
+    assert not lock.locked()
+    holder.join()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="earlier ones do not warn")
+@in_fresh_python
+def test_green_threads_are_no_reason_for_the_warning_of_fork_and_os_threads_are() -> None:
+    greenbridge.patch_all()
+    thread = threading.Thread(target=sleep, args=(LONG,), daemon=True)
+    thread.start()
+    sleep(SHORT)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert in_child(lambda: 1) == b"1"
+        assert greenbridge.spawn(in_child, lambda: 2).get() == b"2"
+    _originals.start_new_thread(_originals.time_sleep, (LONG,))
+    with pytest.warns(DeprecationWarning, match="multi-threaded"):
+        assert greenbridge.spawn(in_child, lambda: 3).get() == b"3"
+
+
+@in_green
+def test_a_child_with_a_terminal_of_its_own() -> None:
+    from greenbridge.green import os as green_os
+
+    def forks() -> bytes:
+        pid, fd = os.forkpty()
+        if pid == 0:
+            try:
+                line = green_os.read(0, 100)
+                os.write(1, b"got " + line)
+            finally:
+                os._exit(0)
+        green_os.write(fd, b"line\n")
+        data = b""
+        while b"got line" not in data:
+            data += green_os.read(fd, 100)
+        green_os.waitpid(pid, 0)
+        green_os.close(fd)
+        return data
+
+    assert b"got line" in spawn(forks).get(timeout=LONG)
+
+
+def serve(listener: socket.socket) -> None:
+    """What a worker of a pre-fork server does: each connection in a green thread."""
+
+    def handle(connection: socket.socket) -> None:
+        with connection:
+            greenbridge.sleep(SHORT)
+            connection.sendall(connection.recv(100) + b" %d" % os.getpid())
+
+    while True:
+        connection, _ = listener.accept()
+        greenbridge.spawn(handle, connection)
+
+
+@in_fresh_python
+def test_a_server_that_forks_its_workers() -> None:
+    greenbridge.patch_all()
+    warnings.simplefilter("ignore", DeprecationWarning)
+    listener = socket.create_server(("127.0.0.1", 0), backlog=100)
+    beside = greenbridge.spawn(sleep, LONG)  # the master is green as well
+    sleep(0)
+
+    def start() -> int:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                serve(listener)
+            finally:
+                os._exit(1)
+        return pid
+
+    workers = {start(), greenbridge.spawn(start).get()}
+
+    def ask(number: int) -> bytes:
+        with socket.create_connection(listener.getsockname()) as connection:
+            connection.sendall(b"%d" % number)
+            return connection.recv(100)
+
+    answers = [greenbridge.spawn(ask, n) for n in range(40)]
+    found = [thread.get(timeout=LONG).split() for thread in answers]
+    assert [int(number) for number, _ in found] == list(range(40))
+    assert {int(pid) for _, pid in found} <= workers
+    for pid in workers:
+        os.kill(pid, signal.SIGTERM)
+    assert {os.waitpid(pid, 0) for pid in workers} == {(pid, signal.SIGTERM) for pid in workers}
+    beside.kill()
 
 
 def test_a_child_that_ends_in_the_ordinary_way(fresh_python: FreshPython) -> None:

@@ -20,6 +20,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "_await",
             "_carriers",
             "_delivery",
+            "_forking",
             "_hub",
             "_hubs",
             "_interrupts",

@@ -56,6 +56,8 @@ class Sentinel:
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """Wait for the end; False if it has not come."""
         green = self.green
+        if blocking and timeout < 0 and green is current_green():
+            return True  # takes it for itself; in the child of a fork that comes late
         if blocking and not green.ready():
             green.join(None if timeout < 0 else timeout)
         return bool(green.ready())

@@ -17,7 +17,6 @@ from greenlet import getcurrent
 
 from .. import _originals
 from .._carriers import Carrier
-from .._owners import Root
 from .._tasks import Worker
 from .._threadstate import get_running_loop
 
@@ -117,10 +116,7 @@ def _dict_of(self: local, own: Any, initialise: bool) -> dict[str, Any] | None:
         return found
     while own.parent is not None:
         if type(own) is Carrier:
-            thread = own.thread
-            if type(thread) is Root:  # in the child of a fork
-                return None
-            return _dict_of_thread(self, own, thread, initialise)
+            return _dict_of_thread(self, own, own.thread, initialise)
         if type(own) is Worker:
             return _dict_of_task(self, initialise)
         own = own.parent

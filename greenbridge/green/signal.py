@@ -13,6 +13,7 @@ without a pause, in which the main program would never get its turn.
 from __future__ import annotations
 
 import signal as _stdlib
+from os import getpid
 from typing import TYPE_CHECKING, Any, Final, final
 
 from .. import _originals
@@ -100,6 +101,9 @@ def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
     """
     global _lent
     owner = current_owner()
+    if owner is not None and owner.hub.pid != getpid():  # asyncio's hook, in the child of a fork
+        _lent = None
+        return _set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)
     if isinstance(owner, GreenThread):
         raise ValueError("set_wakeup_fd only works in main thread of the main interpreter")
     hub = None if owner is None else owner.hub

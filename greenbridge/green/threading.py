@@ -7,7 +7,9 @@ import threading as _stdlib
 from typing import TYPE_CHECKING, Any, Final
 
 from .._errors import GreenExit
-from .._idents import ident_of
+from .._idents import get_ident, ident_of
+from .._main import is_main
+from .._originals import get_ident as native_ident
 from .._spawn import current_green
 from .._sync import Barrier as Barrier
 from .._sync import BoundedSemaphore as BoundedSemaphore
@@ -27,6 +29,7 @@ __all__ = ("Barrier", "BoundedSemaphore", "Condition", "Event", "Semaphore", "jo
 _threading: Final[Any] = _stdlib  # with its private names
 _join: Final = _stdlib.Thread.join
 _set_tstate_lock: Final[Any] = getattr(_stdlib.Thread, "_set_tstate_lock", None)
+_get_main_thread_ident: Final[Any] = getattr(_stdlib, "_get_main_thread_ident", None)
 _shutdown: Final[Callable[[], None]] = _threading._shutdown
 _thread_shutdown: Final[Any] = getattr(_stdlib, "_thread_shutdown", None)
 _make_hook: Final[Any] = _threading._make_invoke_excepthook
@@ -53,6 +56,11 @@ def set_tstate_lock(self: Any) -> None:
     """``Thread._set_tstate_lock`` (before 3.13): a green thread has it from its start."""
     if type(self._tstate_lock) is not Sentinel:
         _set_tstate_lock(self)
+
+
+def get_main_thread_ident() -> int:
+    """``threading._get_main_thread_ident`` (3.13): asked for after a fork, by who forked."""
+    return get_ident() if is_main(native_ident()) else _get_main_thread_ident()
 
 
 # -- what nobody catches ---------------------------------------------------------------------------
