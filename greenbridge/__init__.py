@@ -31,6 +31,7 @@ from ._groups import joinall as joinall
 from ._groups import killall as killall
 from ._groups import wait as wait
 from ._offload import offload as offload
+from ._offloaded import offload_module as offload_module
 from ._patch_rebind import rebind as rebind
 from ._patch_report import stale as stale
 from ._patching import Applied as Applied
@@ -119,6 +120,7 @@ __all__ = (
     "new_event_loop",
     "no_switch",
     "offload",
+    "offload_module",
     "original",
     "patch",
     "patch_all",

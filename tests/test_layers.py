@@ -45,6 +45,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "_groups",
             "_idents",
             "_offload",
+            "_offloaded",
             "_program",
             "_runner",
             "_sync",
@@ -53,7 +54,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "_waiting",
         }
     ),
-    frozenset({"green"}),
+    frozenset({"drivers", "green"}),
     frozenset(
         {
             "_patch_libraries",
