@@ -26,6 +26,20 @@ def slow_checksum(path: Path) -> str:  # reads a file and computes: runs in a re
 # --8<-- [end:offload]
 
 
+# --8<-- [start:module]
+legacy = greenbridge.offload_module("sqlite3", same_thread=True)
+
+
+def count(path: Path) -> int:
+    with legacy.connect(path) as connection:  # isinstance(connection, sqlite3.Connection)
+        rows: int = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    connection.close()
+    return rows
+
+
+# --8<-- [end:module]
+
+
 # --8<-- [start:no_switch]
 def transfer(accounts: dict[str, int], amount: int) -> None:
     with greenbridge.no_switch():  # nobody sees the accounts half changed
@@ -40,6 +54,10 @@ def test_offload(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"x" * 1000)
     assert greenbridge.run(checksum, file) == slow_checksum(file)
+
+
+def test_offload_module(tmp_path: Path) -> None:
+    assert greenbridge.run(count, tmp_path / "database") == 0
 
 
 def test_offload_is_a_real_thread() -> None:
