@@ -34,7 +34,7 @@ class Item:
         return Item(self.number + 1)
 
     def same_as(self, other: Item) -> bool:
-        return type(other) is Item and self.number == other.number
+        return self.number == other.number and isinstance(vars(other), dict)
 
     def fail(self) -> None:
         raise Failed(self.number)

@@ -9,7 +9,7 @@ import redis
 from rq import Queue, SimpleWorker
 
 
-class Worker(SimpleWorker):
+class Worker(SimpleWorker):  # type: ignore[misc]  # RQ is not installed where this is checked
     def _install_signal_handlers(self) -> None:
         """Ctrl-C ends the program, and with it all workers."""
 

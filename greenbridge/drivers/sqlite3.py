@@ -114,7 +114,8 @@ def connect(database: Any, *args: Any, **kwargs: Any) -> sqlite3.Connection:
     A *factory* of the caller's own, and positional arguments that name one, are left alone.
     """
     if len(args) > _PLACE_OF_FACTORY or kwargs.get("factory", _DEFAULT) is not _DEFAULT:
-        return _connect(database, *args, **kwargs)
+        plain: sqlite3.Connection = _connect(database, *args, **kwargs)
+        return plain
     if len(args) <= _PLACE_OF_THREAD_CHECK:
         kwargs["check_same_thread"] = False
     made: Any = offload(_connect, database, *args, **{**kwargs, "factory": Connection})
