@@ -51,7 +51,9 @@ def await_(awaitable: Awaitable[T]) -> T:
     it: Any = awaitable if kind is CoroutineType or future is not None else _iterator_of(awaitable)
     own: Any = getcurrent()
     cls = type(own)
-    owner: Any = own.thread if cls is Carrier else current_owner()
+    owner: Any = own.thread if cls is Carrier else None
+    if owner is None or owner.pending is not None:
+        owner = current_owner()
     if owner is None:
         close_refused(awaitable)
         raise NoPortalError(_no_portal_text(awaitable))
@@ -73,6 +75,8 @@ def await_(awaitable: Awaitable[T]) -> T:
     if future is not None:
         if not future.done():
             # What stepping its iterator would do; no other code runs in between.
+            if cls is not Worker and get_running_loop() is loop:
+                _check_task(owner, loop, awaitable)
             future._asyncio_future_blocking = True
             try:
                 owner.yield_to_task(future)
@@ -82,7 +86,7 @@ def await_(awaitable: Awaitable[T]) -> T:
                     raise stands_for from None
                 raise
         return future.result()  # type: ignore[no-any-return]
-    return _await(owner, it, loop)  # type: ignore[no-any-return]
+    return _await(owner, it, loop, cls is not Worker)  # type: ignore[no-any-return]
 
 
 def _await_beside_own_loop(owner: Any, it: Any) -> Any:
@@ -98,11 +102,16 @@ def _await_beside_own_loop(owner: Any, it: Any) -> Any:
         _state.resume(state, hub.loop, owner.task)
 
 
-def _await(owner: Any, it: Any, loop: Any) -> Any:
-    """Step *it* to its end; its yields go to the owner's Task."""
+def _await(owner: Any, it: Any, loop: Any, check: bool = False) -> Any:
+    """Step *it* to its end; its yields go to the owner's Task.
+
+    *check* that it is the Task that runs, if the caller has not.
+    """
     before = get_running_loop()
     if before is not loop:
         set_running_loop(loop)
+    elif check:
+        _check_task(owner, loop, it)
     try:
         try:
             out = it.send(None) if type(it) is CoroutineType else _step(it)
@@ -183,6 +192,16 @@ def _check_loop(future: asyncio.Future[Any], loop: asyncio.AbstractEventLoop) ->
             f"await_() got {future!r} of {future.get_loop()!r}, but here {loop!r} runs. Await it "
             "where its loop runs, or make it with that loop's create_task() or create_future()"
         )
+
+
+def _check_task(owner: Any, loop: Any, awaitable: Any) -> None:
+    """Refuse to wait in the first step of an eager Task that is no green one.
+
+    That is part of a step of the owner's Task, which could not be left here.
+    """
+    if asyncio.current_task(loop) is not owner.task:
+        close_refused(awaitable)
+        raise NoPortalError(_no_portal_text(awaitable))
 
 
 def _not_awaitable(thing: object) -> NotAwaitableError:

@@ -28,6 +28,19 @@ FINISHED: Final = object()
 _IDLE_MAX: Final = 256
 
 
+class _Nobody:
+    """Stands for the thread of a carrier that has none at the moment.
+
+    Code may run even then: a destructor of what the last thread has returned. It cannot wait.
+    """
+
+    __slots__ = ()
+    stepper = pending = task = hub = True  # the answers that make callers ask `current_owner`
+
+
+NOBODY: Final[Any] = _Nobody()
+
+
 class Carrier(Wait, greenlet):
     """Runs green threads, one after another, for ever.
 
@@ -42,7 +55,7 @@ class Carrier(Wait, greenlet):
     def __init__(self, hub: Hub) -> None:
         greenlet.__init__(self, None, hub.greenlet)
         self.hub = hub
-        self.thread = None
+        self.thread = NOBODY
         self.deadline = NEVER
         self.state = WOKEN
 
@@ -87,7 +100,8 @@ class Carrier(Wait, greenlet):
             stepper = thread.finish(value, error)
             value = error = None
             thread.greenlet = None
-            self.thread = thread = None
+            self.thread = NOBODY
+            thread = None
             if NESTED:
                 NESTED.discard(self)
             if stepper is not None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 from greenlet import getcurrent, greenlet
 
 from . import _threadstate as _state
-from ._carriers import FINISHED, Carrier
+from ._carriers import FINISHED, NOBODY, Carrier
 from ._delivery import INTERRUPTED, ITSELF_OUTSIDE, PENDING, TIMED_OUT, WOKEN
 from ._hub import Hub, _local
 from ._hubs import get_hub
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _CancelledError: Final = asyncio.CancelledError
+current_task: Final = asyncio.current_task
 #: The run of the main program's (_program) that a Task belongs to: what its end cancels.
 RUN: Final[ContextVar[Any]] = ContextVar("greenbridge.run", default=None)
 
@@ -244,9 +245,14 @@ def current_owner(may_nest: bool = False) -> Any:
     own: Any = getcurrent()
     while True:
         if type(own) is Carrier:
-            return own.thread
+            thread = own.thread
+            if thread is NOBODY:
+                return None
+            return thread if thread.stepper is None or _is_current(thread) else None
         if type(own) is Worker:
             job = own.job()
+            if current_task(job.loop) is not job.task:
+                return None  # the first step of an eager Task that is no green one
             hub = _local.hub
             if hub is None or hub.closed or hub.loop is not get_running_loop():
                 hub = get_hub()
@@ -254,12 +260,19 @@ def current_owner(may_nest: bool = False) -> Any:
             return job
         hub = _local.hub
         if hub is not None and hub.root is not None and own is hub.root.greenlet:
+            root = hub.root
             if hub.closed or not (may_nest or _runs_no_other_loop(own, hub)):
                 return None
-            return hub.root
+            return root if root.stepper is None or _is_current(root) else None
         if own is None or (hub is not None and own is hub.greenlet):
             return None
         own = own.parent  # a greenlet that code in a green thread made
+
+
+def _is_current(owner: Any) -> bool:
+    """Whether its own Task runs, and not the first step of an eager one that is no green Task."""
+    loop = owner.hub.loop
+    return get_running_loop() is not loop or current_task(loop) is owner.task
 
 
 def _runs_no_other_loop(own: greenlet, hub: Hub) -> bool:

@@ -8,12 +8,13 @@ import sys
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 from weakref import WeakKeyDictionary
 
+from ._calls import SyncCall
 from ._errors import HubConflictError, LoopMismatchError
 from ._hub import _local
 from ._hubs import start_hub
 from ._loops import LoopFactory, new_raw_loop
 from ._portal import Stepper, current_owner
-from ._tasks import GreenCoro, Pool, SyncCall
+from ._tasks import GreenCoro, Pool
 from ._teardown import shutdown, wait_task
 from ._threadstate import get_running_loop
 

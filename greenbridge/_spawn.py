@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from greenlet import getcurrent
 
-from ._carriers import Carrier
+from ._carriers import NOBODY, Carrier
 from ._delivery import ITSELF
 from ._hub import _local
 from ._hubs import get_hub
@@ -29,7 +29,7 @@ __all__ = ("current_green", "spawn", "spawn_later")
 def current_green() -> GreenThread | greenlet:
     """The green thread that runs now; elsewhere the greenlet."""
     own: Any = getcurrent()
-    if type(own) is Carrier:
+    if type(own) is Carrier and own.thread is not NOBODY:
         thread: GreenThread = own.thread
         return thread
     return getcurrent()

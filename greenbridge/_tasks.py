@@ -25,6 +25,7 @@ from weakref import ref
 from greenlet import error as greenlet_error
 from greenlet import getcurrent, greenlet
 
+from ._carriers import Carrier
 from ._delivery import Owner
 from ._errors import LoopMismatchError
 from ._timers import NEVER
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 _CancelledError: Final = asyncio.CancelledError
 _current_task: Final = asyncio.current_task
+_INSIDE: Final = object()
 # Idle workers kept for the next Task; each holds a stack of a few kB (a guess).
 _IDLE_MAX: Final = 256
 # Tasks that keep their worker between steps, which is faster; more than these share (a guess).
@@ -102,6 +104,17 @@ class ForkedWorker(Worker):
     __slots__ = ()
 
 
+def can_park(own: Any, loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether code in the greenlet *own* can wait on behalf of the Task of *loop* that runs."""
+    if type(own) is Worker:
+        task = own.job().task
+    elif type(own) is Carrier:
+        task = own.thread.task
+    else:
+        return False
+    return task is _current_task(loop)
+
+
 class GreenCoro(Owner, Coroutine[Any, Any, Any]):
     """Wraps the coroutine of a Task: every step of it runs in a worker, so sync code can wait."""
 
@@ -140,6 +153,8 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
     def __next__(self) -> Any:
         worker = self._worker
         if worker is None:
+            if self._is_inside():
+                return self._send(None)
             worker = self._take_worker()
         worker.stepper = getcurrent()
         try:
@@ -181,6 +196,8 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
         """One step that is not a plain ``send(None)``: *once* starts it, unless it is parked."""
         worker = self._worker
         if worker is None:
+            if self._is_inside():
+                return once(None)
             worker = self._take_worker()
         worker.stepper = getcurrent()
         if worker.parked:
@@ -197,6 +214,12 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
         out = worker.out
         worker.out = None
         return self._after_step(worker, out)
+
+    def _is_inside(self) -> bool:
+        """Whether it is awaited in green code, which can park anyway: then it needs no worker."""
+        if self._context is None and can_park(getcurrent(), self._pool.loop):
+            self._context = _INSIDE
+        return self._context is _INSIDE
 
     def _take_worker(self) -> Worker:
         pool = self._pool
@@ -317,70 +340,6 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
 
     def __repr__(self) -> str:
         return f"<green {self._coro!r}>"
-
-
-class SyncCall(GreenCoro):
-    """A coroutine that is one call of a sync function, run in a worker."""
-
-    __slots__ = ("_call", "_done")
-
-    def __init__(self, pool: Pool, call: Callable[[], Any], fn: Any) -> None:
-        GreenCoro.__init__(self, pool, fn)
-        self._call: Callable[[], Any] | None = call
-        self._done = False
-
-    def __next__(self) -> Any:
-        return self._advance(self._run, None, None)
-
-    def send(self, value: Any) -> Any:
-        return self._advance(self._run, value, None)
-
-    def throw(self, typ: Any, val: Any = None, tb: Any = None) -> Any:
-        exc = as_exception(typ, val, tb)
-        if self.pending is not None and isinstance(exc, _CancelledError):
-            exc = self.thrown(exc)
-        if self._call is not None:  # cancelled before it began
-            self._call = None
-            raise exc
-        return self._advance(None, None, exc)
-
-    def close(self) -> None:
-        if self._worker is not None:
-            super().close()
-        self._call = None
-
-    def _run(self, _: None) -> Any:
-        call, self._call = self._call, None
-        if call is None:
-            raise RuntimeError(f"cannot reuse already awaited {self!r}")
-        try:
-            value = call()
-        except StopIteration as exc:  # would pass for the result
-            raise RuntimeError(f"{self._coro!r} raised StopIteration") from exc
-        self._done = True
-        return value
-
-    def _after_step(self, worker: Worker, out: Any) -> Any:
-        if not self._done:
-            return super()._after_step(worker, out)
-        self._done = False
-        self._give_back(worker)
-        self.task = None
-        if self.timer_at != NEVER:
-            self.hub.timers.discard(self)
-        raise StopIteration(out)
-
-    def _take_worker(self) -> Worker:
-        pool = self._pool
-        self._worker = worker = pool.idle.pop() if pool.idle else Worker()
-        worker.job = ref(self)
-        self._go = worker.switch
-        self.task = _current_task(pool.loop)
-        context = getcurrent().gr_context
-        if worker.coro_context is not context:
-            worker.gr_context = worker.coro_context = context
-        worker.sticky = worker.special = False
-        return worker
 
 
 def as_exception(typ: Any, val: Any, tb: Any) -> BaseException:

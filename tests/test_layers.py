@@ -18,6 +18,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset(
         {
             "_await",
+            "_calls",
             "_carriers",
             "_delivery",
             "_forking",

@@ -38,7 +38,6 @@ async def beats(count: int) -> int:
 # -- coroutine wrappers ------------------------------------------------------------------------
 
 
-@pytest.mark.green_tasks
 async def test_closing_a_coroutine_that_is_parked_in_sync_code_unwinds_it() -> None:
     log: list[str] = []
 
@@ -57,6 +56,22 @@ async def test_closing_a_coroutine_that_is_parked_in_sync_code_unwinds_it() -> N
     coro.close()
     coro.close()
     assert log == ["closed"]
+
+
+@pytest.mark.green_tasks
+async def test_in_green_code_it_is_just_the_call() -> None:
+    def body() -> str:
+        with assert_switches(exactly=2):
+            sleep(SHORT)
+            sleep(0)
+        return "result"
+
+    coro: Any = run_sync(body)
+    with pytest.raises(StopIteration) as stop:
+        coro.send(None)  # the wait in it is the wait of this Task
+    assert stop.value.value == "result"
+    with pytest.raises(RuntimeError, match="already awaited"):
+        coro.send(None)
 
 
 # -- run_sync and async_ -----------------------------------------------------------------------
