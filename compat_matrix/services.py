@@ -10,6 +10,7 @@ import json
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -52,13 +53,20 @@ class Service:
 
 SERVICES: Final[dict[str, Service]] = {
     "http": Service(program="http", requires=("uvicorn", "trustme")),
+    "websocket": Service(program="websocket", requires=("websockets",)),
+    "dns": Service(program="dns", requires=("dnslib",)),
+    "ssh": Service(program="ssh", requires=("asyncssh",)),
+    "grpc": Service(program="grpc", requires=("grpcio",)),
+    "aws": Service(program="aws", requires=("moto[server,s3]",), delayed=True),
+    "ftp": Service(program="ftp", requires=("pyftpdlib",), delayed=True),
+    "smtp": Service(program="smtp", requires=("aiosmtpd",), delayed=True),
     "postgres": Service(port=5432, extra={"user": "postgres", "database": "test"}),
     "mariadb": Service(port=3306, extra={"user": "root", "password": "", "database": "test"}),
     "redis": Service(
         port=6379,
         command=("redis-server", "--port", "{port}", "--save", "", "--dir", "{folder}"),
     ),
-    "rabbitmq": Service(port=5672, extra={"user": "guest", "password": "guest"}),
+    "rabbitmq": Service(port=5672, delayed=True, extra={"user": "guest", "password": "guest"}),
     "mqtt": Service(port=1883, command=("mosquitto", "-p", "{port}"), delayed=True),
     "nats": Service(
         port=4222, command=("nats-server", "-a", "127.0.0.1", "-p", "{port}"), delayed=True
@@ -97,11 +105,17 @@ def _process(command: list[str], **options: Any) -> Iterator[subprocess.Popen[st
 @contextmanager
 def _program(python: list[str], name: str, *arguments: str) -> Iterator[dict[str, Any]]:
     command = [*python, "-m", f"compat_matrix.serving.{name}", *arguments]
-    with _process(command, stdout=subprocess.PIPE, cwd=_ROOT) as process:
+    with (
+        tempfile.TemporaryFile("w+") as log,
+        _process(command, stdout=subprocess.PIPE, stderr=log, cwd=_ROOT) as process,
+    ):
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
-            raise AbsentError(f"{name} ended with exit code {process.wait()}")
+            process.wait()
+            log.seek(0)
+            said = (log.read().strip().splitlines() or ["it said nothing"])[-1]
+            raise AbsentError(f"{name} ended with exit code {process.returncode}: {said}")
         yield json.loads(line)
 
 
@@ -137,8 +151,11 @@ def running(name: str, python: list[str], folder: Path) -> Iterator[dict[str, An
     """
     service = SERVICES[name]
     if service.program:
-        with _program(python, service.program, str(LATENCY)) as where:
-            yield _described(where.pop("port"), {**service.extra, **where})
+        with (
+            _program(python, service.program, str(LATENCY)) as where,
+            _late(service, where.pop("port"), python) as port,
+        ):
+            yield _described(port, {**service.extra, **where})
     elif service.port and _answers(service.port):
         with _late(service, service.port, python) as port:
             yield _described(port, service.extra)
