@@ -67,6 +67,7 @@ SERVICES: Final[dict[str, Service]] = {
         command=("redis-server", "--port", "{port}", "--save", "", "--dir", "{folder}"),
     ),
     "rabbitmq": Service(port=5672, delayed=True, extra={"user": "guest", "password": "guest"}),
+    "stomp": Service(program="stomp", requires=("coilmq",), delayed=True),
     "mqtt": Service(port=1883, command=("mosquitto", "-p", "{port}"), delayed=True),
     "nats": Service(
         port=4222, command=("nats-server", "-a", "127.0.0.1", "-p", "{port}"), delayed=True
