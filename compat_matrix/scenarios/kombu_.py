@@ -6,10 +6,9 @@ import kombu
 def call(server, number):
     user, password = server.extra["user"], server.extra["password"]
     address = f"amqp://{user}:{password}@{server.host}:{server.port}//"
-    with kombu.Connection(address, connect_timeout=10) as connection:
-        queue = kombu.Queue(f"greenbridge-{number}", auto_delete=True)
-        with connection.SimpleQueue(queue) as mine:
-            mine.put({"number": number})
-            message = mine.get(timeout=10)
-            message.ack()
-            return message.payload["number"]
+    connection = kombu.Connection(address, connect_timeout=10)
+    with connection, connection.SimpleBuffer(f"greenbridge-{number}") as mine:
+        mine.put({"number": number})
+        message = mine.get(timeout=10)
+        message.ack()
+        return message.payload["number"]
