@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from greenlet import getcurrent
 
 from . import _threadstate as _state
+from ._amid import AMID
 from ._carriers import Carrier
 from ._delivery import STEPS_COROUTINES
 from ._errors import LoopMismatchError, NoPortalError, NotAwaitableError
+from ._originals import get_ident
 from ._portal import current_owner, promote
 from ._tasks import Worker
 from ._threadstate import NESTED, get_running_loop, set_running_loop
@@ -219,6 +221,12 @@ def _not_awaitable(thing: object) -> NotAwaitableError:
 
 def _no_portal_text(awaitable: object) -> str:
     name = getattr(awaitable, "__qualname__", type(awaitable).__name__)
+    amid = AMID.get(get_ident())
+    if amid is not None:
+        return (
+            f"await_({name}) was called in {amid}. Code that it has interrupted would be left "
+            "half-way, so it cannot wait. Start a green thread for it: spawn(await_, ...)"
+        )
     if get_running_loop() is not None:
         return (
             f"await_({name}) was called in code that asyncio runs directly, where a sync frame "

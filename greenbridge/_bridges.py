@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, final
@@ -11,6 +12,7 @@ from greenlet import getcurrent
 from ._await import await_
 from ._errors import NotAwaitableError
 from ._portal import current_owner
+from ._tasks import runner_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterator
@@ -104,18 +106,20 @@ def no_switch(why: str = "") -> Iterator[None]:
         yield
         return
     hub = owner.hub
-    own = getcurrent()
-    before = hub.forbidden and hub.forbidden.get(own)
+    runs = runner_of(getcurrent())
+    frame = sys._getframe(2)  # below contextlib's, which has called this
     text = (
-        f"a call had to wait inside no_switch({why!r}): other green code would run in the middle "
-        "of it. Move the call out of the block, or protect the data with a lock instead"
+        f"a call had to wait inside no_switch({why!r}) at {frame.f_code.co_filename}:"
+        f"{frame.f_lineno}: other green code would run in the middle of that block. Move the call "
+        "out of it, or protect the data with a lock instead."
     )
-    hub.forbidden = {**(hub.forbidden or {}), own: text}
+    before = hub.forbidden and hub.forbidden.get(runs)
+    hub.forbidden = {**(hub.forbidden or {}), runs: text}
     try:
         yield
     finally:
         # Others may be in such a block as well, if this one belongs to a coroutine that awaited.
-        rest = {who: why for who, why in (hub.forbidden or {}).items() if who is not own}
+        rest = {who: why for who, why in (hub.forbidden or {}).items() if who is not runs}
         if before:
-            rest[own] = before
+            rest[runs] = before
         hub.forbidden = rest or None

@@ -26,7 +26,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_ITERABLE_COROUTINE
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from greenlet import getcurrent
 
@@ -68,6 +68,10 @@ class Interrupt:
         self.rest: Interrupt | None = None  # what is pending after it
         # Task.cancelling() before the Task was cancelled for it.
         self.before = _NOT_CANCELLED
+
+    def refuse(self) -> NoReturn:
+        """Nothing is to be raised, but nothing can wait either; see ``_amid``."""
+        raise NotImplementedError
 
 
 if TYPE_CHECKING:
@@ -171,6 +175,8 @@ class Owner(_Base):
     def take(self) -> BaseException:
         """What is pending, to be raised now; what came after it is pending then."""
         note: Interrupt = self.pending
+        if note.exc is None:
+            note.refuse()
         self.pending = note.rest
         if note.before != _NOT_CANCELLED:
             self._uncancel()

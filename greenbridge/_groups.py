@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, final
 
+from ._amid import place
 from ._errors import BlockingSwitchError, GreenExit
 from ._originals import get_ident, monotonic
 from ._portal import current_owner, make_waiter
@@ -72,9 +73,8 @@ def _join_native(waiting: list[GreenThread], done: deque[GreenThread], deadline:
         if not thread.ready():
             if thread.hub.ident == get_ident():
                 raise BlockingSwitchError(
-                    "green threads were joined in code that the event loop runs directly; nothing "
-                    "could run them meanwhile. In an async def await them one by one, or with "
-                    "asyncio.gather(*threads)"
+                    f"green threads were joined in {place()}; nothing could run them meanwhile. "
+                    "In an async def await them one by one, or with asyncio.gather(*threads)"
                 )
             left = None if deadline == NEVER else max(0.0, deadline - monotonic())
             thread.join(left)

@@ -50,6 +50,8 @@ from ._carriers import Carrier
 from ._errors import SwitchForbiddenError
 from ._originals import get_ident, monotonic, thread_local
 from ._owners import Root
+from ._report import call_of_ours
+from ._tasks import of_caller
 from ._threadstate import NESTED, get_running_loop, set_running_loop
 from ._timers import NEVER, Timers
 
@@ -136,8 +138,8 @@ class Hub:
         self.threads: set[Any] = set()  # green threads that have not finished
         self.round: deque[Any] = deque()  # whose turn it is, and then the hub greenlet
         self.fresh: Any = None  # what the hub has to begin before the round goes on
-        # Who may not park now, and why (no_switch); the key None means everybody.
-        self.forbidden: dict[greenlet | None, str] | None = None
+        # Who may not park now (see runner_of), and why; the key None means everybody.
+        self.forbidden: dict[Any, str] | None = None
         self.switches = 0  # see count_switches
         self.stalls = 0
         self.closed = False
@@ -202,19 +204,15 @@ class Hub:
 
     def check_switch(self) -> None:
         """Raise if the running code said that it must not lose the CPU."""
-        if self.forbidden is None:
-            return
-        current: greenlet | None = getcurrent()
-        while current is not None and current not in self.forbidden:
-            current = current.parent
-        if current not in self.forbidden:
+        why = None if self.forbidden is None else of_caller(self.forbidden)
+        if why is None:
             return
         # If it has made itself ready to come back at once, it must not be switched to later.
         for queue in (self.ready, self.round):
             while getcurrent() in queue:
                 queue.remove(getcurrent())
                 self.switches -= queue is self.round
-        raise SwitchForbiddenError(self.forbidden[current])
+        raise SwitchForbiddenError(f"{why} What had to wait: {call_of_ours(sys._getframe(1))}.")
 
     def park(self) -> None:
         """Leave the CPU; returns when somebody switches back into this greenlet."""

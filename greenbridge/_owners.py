@@ -192,6 +192,10 @@ class Waiter(Wait):
         owner.waiter = self
         try:
             hub.way_out()()
+        except BaseException:
+            if not self.state:  # it never began (no_switch): nobody may end it later
+                self.state = INTERRUPTED
+            raise
         finally:
             owner.waiter = None
         if self.state == WOKEN:

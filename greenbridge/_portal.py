@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 from greenlet import getcurrent, greenlet
 
 from . import _threadstate as _state
+from ._amid import AMID
 from ._carriers import FINISHED, NOBODY, Carrier
 from ._delivery import INTERRUPTED, ITSELF_OUTSIDE, PENDING, TIMED_OUT, WOKEN
 from ._hub import Hub, _local
@@ -242,6 +243,8 @@ def current_owner(may_nest: bool = False) -> Any:
 
     *may_nest*: the caller will say so if a loop runs here inside the root (``_threadstate.nest``).
     """
+    if AMID and get_ident() in AMID:
+        return None
     own: Any = getcurrent()
     while True:
         if type(own) is Carrier:

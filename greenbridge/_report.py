@@ -71,6 +71,18 @@ def _line(code: CodeType, lasti: int) -> int:
     return code.co_firstlineno
 
 
+def call_of_ours(frame: FrameType | None) -> str:
+    """Which function of greenbridge's other code has called, and where; *frame* is below it."""
+    name = "a wait"
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if module.partition(".")[0] != __package__:
+            return f"{name}() at {frame.f_code.co_filename}:{frame.f_lineno}"
+        name = frame.f_code.co_name
+        frame = frame.f_back
+    return f"{name}()"
+
+
 def where(frame: FrameType | None) -> tuple[Any, ...]:
     """Code objects and instruction offsets: finding the line is left to who needs it."""
     found: list[Any] = []

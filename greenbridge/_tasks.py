@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from weakref import ref
 
 from greenlet import error as greenlet_error
@@ -32,6 +32,8 @@ from ._timers import NEVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+
+T = TypeVar("T")
 
 _CancelledError: Final = asyncio.CancelledError
 _current_task: Final = asyncio.current_task
@@ -102,6 +104,23 @@ class ForkedWorker(Worker):
     """What the worker of a green task that forks becomes in the child; as ``Forked``."""
 
     __slots__ = ()
+
+
+def runner_of(own: Any) -> Any:
+    """What the greenlet *own* runs: a green thread, a green task, or what it is itself."""
+    if isinstance(own, Carrier):
+        return own.thread
+    return own.job() if isinstance(own, Worker) else own
+
+
+def of_caller(table: dict[Any, T]) -> T | None:
+    """What *table* has for the code that runs now, or for whoever made its greenlet, or None."""
+    at: Any = getcurrent()
+    while at is not None:
+        if (runs := runner_of(at)) in table:
+            return table[runs]
+        at = at.parent
+    return table.get(None)
 
 
 def can_park(own: Any, loop: asyncio.AbstractEventLoop) -> bool:

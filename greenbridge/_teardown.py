@@ -114,7 +114,7 @@ def end(hub: Hub) -> None:
     hub.forbidden = {
         None: "the event loop of this green thread has been closed, so it cannot wait any more, "
         "not even in a finally block. Stop green threads before the loop: use asyncio.run() or "
-        "greenbridge.run(), which do, instead of loop.close() alone"
+        "greenbridge.run(), which do, instead of loop.close() alone."
     }
     before = get_running_loop()
     set_running_loop(None)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from greenlet import getcurrent, greenlet
 
+from ._amid import place
 from ._delivery import ITSELF_OUTSIDE
 from ._errors import BlockingSwitchError, GreenbridgeError, GreenExit
 from ._hubs import check_nested
@@ -198,9 +199,8 @@ class GreenThread(ThreadLike):
     def _join_native(self, timeout: float | None) -> None:
         if get_ident() == self.hub.ident:
             raise BlockingSwitchError(
-                f"{self!r} was joined in code that the event loop runs directly; nothing could "
-                "run it meanwhile. In an async def write 'await thread'; in a callback use "
-                "'thread.link(callback)'"
+                f"{self!r} was joined in {place()}; nothing could run it meanwhile. In an async "
+                "def write 'await thread'; in a callback use 'thread.link(callback)'"
             )
         lock = allocate_lock()
         lock.acquire()

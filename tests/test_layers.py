@@ -17,6 +17,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"_originals", "_errors", "_main"}),
     frozenset(
         {
+            "_amid",
             "_await",
             "_calls",
             "_carriers",

@@ -8,6 +8,7 @@ from typing import Any
 
 from greenlet import getcurrent
 
+from .._amid import AMID
 from .._carriers import Carrier
 from .._errors import BlockingSwitchError
 from .._hub import _local
@@ -79,12 +80,16 @@ def refuse_endless(what: object, holder: Any) -> None:
     Raises:
         BlockingSwitchError: always, unless another OS thread may end the wait.
     """
-    if not is_here(holder) and len(sys._current_frames()) > 1:
+    amid = AMID.get(get_ident())
+    here = is_here(holder) or (amid is not None and holder is getcurrent())
+    if not here and len(sys._current_frames()) > 1:
         return  # another OS thread may end it
+    where = amid or (
+        "code that the event loop runs directly (a callback, or a coroutine that is no green task)"
+    )
     raise BlockingSwitchError(
-        f"{what!r} was waited for in code that the event loop runs directly (a callback, or a "
-        "coroutine that is no green task); nothing could end the wait meanwhile. In an async def "
-        "write 'await ..._async()'; in a callback take it without blocking, or spawn() the code"
+        f"{what!r} was waited for in {where}; nothing could end the wait meanwhile. In an async "
+        "def write 'await ..._async()'; elsewhere take it without blocking, or spawn() the code"
     )
 
 

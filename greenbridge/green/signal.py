@@ -17,6 +17,7 @@ from os import getpid
 from typing import TYPE_CHECKING, Any, Final, final
 
 from .. import _originals
+from .._amid import Amid
 from .._hub import _local
 from .._interrupts import CtrlC
 from .._portal import current_owner
@@ -51,10 +52,19 @@ class _Guard:
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
         try:
-            self.handler(signum, frame)
+            with Amid("a signal handler"):
+                self.handler(signum, frame)
         except BaseException as error:  # carried over to the main program
             if not _handed_over(error):
                 raise
+        hub = _local.hub
+        if hub is not None and hub.ready:
+            # What it has spawned or woken: the loop may sleep, and goes on sleeping.
+            hub.call_threadsafe(_nothing)
+
+
+def _nothing() -> None:
+    """Called back when all that there is to do is to wake up."""
 
 
 def _handed_over(error: BaseException) -> bool:
