@@ -7,14 +7,13 @@ import contextvars
 import os
 import signal
 import sys
-import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import greenbridge
-from greenbridge import await_, sleep, spawn
+from greenbridge import _originals, await_, sleep, spawn
 from greenbridge._hub import HUBS
 from greenbridge._hubs import current_hub
 
@@ -209,19 +208,17 @@ def test_inside_greenbridge_run_the_loop_stays_open() -> None:
 
 @in_fresh_python
 def test_the_main_program_of_a_native_thread_is_left_alone() -> None:
-    greenbridge.patch_all(exclude={"threading"} & names())
+    greenbridge.patch_all()
     loops: list[asyncio.AbstractEventLoop] = []
-    thread = threading.Thread(target=lambda: loops.append(asyncio.run(running_loop())))
-    thread.start()
-    thread.join()
+
+    def run() -> None:
+        loops.append(asyncio.run(running_loop()))
+        ended.set()
+
+    ended = greenbridge.Event()
+    _originals.start_new_thread(run, ())
+    ended.wait()
     assert isinstance(loops[0], asyncio.BaseEventLoop)
-
-
-def names() -> set[str]:
-    """Give every name that ``exclude=`` takes."""
-    from greenbridge._patch_table import load_tables
-
-    return {table.module for table in load_tables()}
 
 
 # -- what belongs to the run ends with it ----------------------------------------------------------
@@ -262,7 +259,8 @@ def test_what_is_left_of_the_run_ends_with_it_and_what_is_the_green_threads_goes
         await asyncio.sleep(SHORT)
 
     def works() -> None:
-        greenbridge.original("time", "sleep")(3 * SHORT)
+        while len(log) < 2:  # the run has begun to end
+            _originals.time_sleep(SHORT)
         log.append("executor joined")
 
     earlier = spawn(lambda: await_(in_two_tasks()))
@@ -411,6 +409,11 @@ def interrupt() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
+def native_interrupt() -> None:
+    _originals.time_sleep(SHORT)
+    interrupt()
+
+
 @in_fresh_python
 def test_ctrl_c_cancels_the_main_task_and_no_green_thread() -> None:
     greenbridge.patch_all()
@@ -481,7 +484,7 @@ def test_signal_handlers_of_the_loop() -> None:
     assert loop.run_until_complete(main()) == "seen"
     loop.close()
     # The hub's loop hears of signals again.
-    threading.Timer(SHORT, interrupt).start()
+    _originals.start_new_thread(native_interrupt, ())
     with pytest.raises(KeyboardInterrupt):
         sleep(LONG)
     assert asyncio.run(main()) == "seen"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import greenbridge
+import greenbridge.testing
 from greenbridge import _sync
 from greenbridge._hubs import get_hub
 
@@ -121,6 +122,22 @@ def test_a_timeout_that_is_no_number_is_refused() -> None:
             call(timeout=nan)
     with condition, pytest.raises(ValueError, match="NaN"):
         condition.wait(nan)
+
+
+@in_green
+def test_asking_for_no_time_lets_nobody_else_run() -> None:
+    """As the originals. An executor asks so while it holds a lock that others take natively."""
+    lock, rlock, semaphore, queue = (
+        _sync.Lock(), _sync.RLock(), _sync.Semaphore(0), _sync.SimpleQueue[int]()
+    )  # fmt: skip
+    lock.acquire()
+    greenbridge.spawn(rlock.acquire).join()
+    with greenbridge.testing.assert_switches(exactly=0):
+        assert not lock.acquire(timeout=0)
+        assert not rlock.acquire(timeout=0)
+        assert not semaphore.acquire(timeout=0)
+        with pytest.raises(stdlib_queue.Empty):
+            queue.get(timeout=0)
 
 
 def test_errors_of_misuse(sync: Any) -> None:

@@ -50,6 +50,10 @@ class Lined:
             BlockingSwitchError: in code that a loop runs directly, if the wait could never end.
         """
         line = self._line
+        if deadline != NEVER and deadline <= monotonic():
+            # As the original, which does not wait for 0 seconds: an executor that is asked for a
+            # thread in this way holds a lock that would be taken natively by the next one.
+            return False
         own: Any = getcurrent()
         if type(own) is Carrier and own.thread.stepper is None:
             ticket: Any = Waiter(own.thread, own, deadline)
