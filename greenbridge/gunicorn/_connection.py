@@ -17,6 +17,7 @@ from .._originals import monotonic
 from .._spawn import current_green
 from .._waiting import wait_readable
 from ..servers._stream import wrap
+from ._http import Request, connection_environ, create
 from ._wire import Wire
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Connection:
     __slots__ = (
         "addr",
         "client",
+        "environ",
         "idle",
         "linger",
         "listener",
@@ -55,6 +57,7 @@ class Connection:
         self.idle = False  # it waits for the next request
         self.linger = False  # it must not be closed before the client has read what was sent
         self.proxied: dict[str, Any] = {}  # what a proxy says of the client
+        self.environ: dict[str, Any] = {}  # what all its requests have in common
         self.wire: Any = None
         self.parser: Any = None
 
@@ -107,7 +110,10 @@ class Connection:
             worker.handle(self.listener.socket, self.client, self.addr)  # gunicorn's own code
             return False
         self.wire = Wire(self.client, worker.ssl_context is None, stall)
-        self.parser = http.get_parser(worker.cfg, self.wire, self.addr)
+        self.environ = connection_environ(worker.base_environ, self.client, self.addr)
+        self.parser = parser = http.get_parser(worker.settings, self.wire, self.addr)
+        if type(parser) is http.RequestParser:  # else uWSGI's protocol
+            parser.mesg_class = Request
         return True
 
     def close_if_idle(self) -> None:
@@ -151,14 +157,10 @@ class Connection:
         resp = None
         began = datetime.now()
         try:
-            worker.cfg.pre_request(worker, req)
-            resp, environ = wsgi.create(
-                req, self.wire, self.addr, self.listener.address, worker.cfg
-            )
-            environ["gunicorn.socket"] = self.client
-            environ["wsgi.multithread"] = True
+            worker.settings.pre_request(worker, req)
+            resp, environ = create(self, req)
             worker.count()
-            if not worker.cfg.keepalive:
+            if not worker.settings.keepalive:
                 resp.force_close()
             if not self._respond(req, resp, environ, began):
                 return False
@@ -175,14 +177,17 @@ class Connection:
             return False
         finally:
             try:
-                worker.cfg.post_request(worker, req, environ, resp)
+                worker.settings.post_request(worker, req, environ, resp)
             except Exception:
                 worker.log.exception("Exception in post_request hook")
         return self._goes_on(resp)
 
     def _goes_on(self, resp: Any) -> bool:
         parser = self.parser
-        if resp.should_close() or not parser.finish_body(deadline=monotonic() + _DRAIN_S):
+        if resp.should_close() or (
+            getattr(resp.req, "unread", True)
+            and not parser.finish_body(deadline=monotonic() + _DRAIN_S)
+        ):
             self.linger = True
             return False
         parser.mesg = None  # nothing is left of it: an idle connection is small

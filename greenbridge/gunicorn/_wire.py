@@ -31,7 +31,7 @@ class Wire:
             way; None is no limit.
     """
 
-    __slots__ = ("_held", "corked", "failed", "head_by", "plain", "sock", "stall")
+    __slots__ = ("_held", "corked", "failed", "head_by", "plain", "sock", "stall", "trusted")
 
     def __init__(self, sock: Any, plain: bool, stall: float | None) -> None:
         self.sock = sock
@@ -40,6 +40,7 @@ class Wire:
         self.head_by: float | None = None  # when the head of a request must have come
         self.corked = False  # what is written is held until flush()
         self.failed = False  # an error of the application is none of the client's
+        self.trusted: Any = None  # what gunicorn's parser found out about the client's address
         self._held: list[bytes] = []
 
     # -- reading: what gunicorn's SocketUnreader calls -----------------------------------------

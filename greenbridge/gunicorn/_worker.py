@@ -33,6 +33,7 @@ from .._timeouts import Timeout
 from .._waiting import wait_readable
 from ..servers import StreamServer
 from ._connection import Connection
+from ._http import Settings, base_environ, script_name
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -86,6 +87,9 @@ class Worker(AsyncWorker):
     pool: Pool
     ssl_context: Any = None
     http2 = False
+    settings: Any  # those that requests need, when all hooks that may change them have run
+    base_environ: dict[str, Any]
+    script_name: str
     stall: float | None = None  # seconds that a client may do nothing amid a request
 
     # -- in the arbiter ------------------------------------------------------------------------
@@ -129,6 +133,9 @@ class Worker(AsyncWorker):
         self.ssl_context = ssl_context(cfg) if cfg.is_ssl else None
         self.http2 = "h2" in cfg.http_protocols
         self.stall = cfg.timeout or None
+        self.settings = Settings(cfg)
+        self.base_environ = base_environ(cfg)
+        self.script_name = script_name()
         listeners = [_Listener(self, sock.sock) for sock in self.sockets]
         for listener in listeners:
             listener.start()
@@ -216,7 +223,7 @@ class Worker(AsyncWorker):
         """How long a connection may wait for a request, in seconds."""
         if self._idle_until is not None:
             return max(0.0, self._idle_until - monotonic())
-        return self.cfg.keepalive or self.stall
+        return self.settings.keepalive or self.stall
 
     def timeout_ctx(self) -> Timeout:
         """The time limit of gunicorn's own code for connections that may speak HTTP/2."""
