@@ -17,7 +17,7 @@ from .gunicorn_server import LONG, Gunicorn, eventually, received
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytest.importorskip("gunicorn", reason="gunicorn is not installed (extra: compat)")
+gunicorn: Any = pytest.importorskip("gunicorn", reason="gunicorn is not installed (extra: compat)")
 
 CLOSE = b"Connection: close\r\n"
 
@@ -159,10 +159,12 @@ def test_a_large_answer_to_a_slow_client(server: Gunicorn) -> None:
 
 @pytest.mark.parametrize("path", ["/fail", "/fail-os", "/exit", "/twice", "/bad-header"])
 def test_an_error_of_the_application_is_answered_and_logged(server: Gunicorn, path: str) -> None:
-    assert server.raw(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()).startswith(
-        b"HTTP/1.1 500 Internal Server Error"
-    )
-    assert f"Error handling request GET {path}" in server.log or "/exit" in path
+    answer = server.raw(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    if path == "/bad-header" and gunicorn.version_info < (27,):
+        assert answer.startswith(b"HTTP/1.1 400 Bad Request")  # it blamed the client
+        return
+    assert answer.startswith(b"HTTP/1.1 500 Internal Server Error")
+    assert f"Error handling request GET {path}" in server.log
     assert server.get("/hello") == b"Hello, World!"
 
 
@@ -178,7 +180,7 @@ def test_an_error_amid_the_answer_cuts_it_off(server: Gunicorn) -> None:
         (b"nonsense\r\n\r\n", b"400"),
         (b"GET / HTTP/9.9\r\n\r\n", b"400"),
         (b"GET / HTTP/1.1\r\nHost: x\r\n bad: x\r\n\r\n", b"400"),
-        (b"GET /%s HTTP/1.1\r\n\r\n" % (b"x" * 9000), b"414"),
+        (b"GET /%s HTTP/1.1\r\n\r\n" % (b"x" * 9000), b"400 414"),
         (b"GET / HTTP/1.1\r\nX: %s\r\n\r\n" % (b"x" * 9000), b"431"),
         (b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: strange\r\n\r\n", b"400 501"),
         (b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", b"400"),
