@@ -154,7 +154,8 @@ class Hub:
         self.direct = isinstance(loop, asyncio.BaseEventLoop)
         self.call_soon = loop.call_soon
         self.drain = self._drain
-        self.hooks: Any = sys.get_asyncgen_hooks()
+        # A plain tuple: the garbage collector does not look into the one that it is.
+        self.hooks: Any = tuple(sys.get_asyncgen_hooks())
         # Called when somebody stops a loop that the hub runs: it goes on, but the main program
         # may wait for that (_program).
         self.on_stop: Callable[[], object] | None = None
@@ -370,7 +371,7 @@ class Hub:
     # -- a hub that runs its own loop ------------------------------------------------------
 
     def _note_hooks(self) -> None:
-        self.hooks = sys.get_asyncgen_hooks()  # the loop sets them when it begins to run
+        self.hooks = tuple(sys.get_asyncgen_hooks())  # the loop sets them when it begins to run
 
     def _run_loop(self) -> None:
         loop = self.loop

@@ -272,4 +272,4 @@ def _watch_generators(hub: Hub) -> None:
     first, last = sys.get_asyncgen_hooks()
     if not isinstance(first, _FirstIteration):
         sys.set_asyncgen_hooks(_FirstIteration(first), last)
-        hub.hooks = sys.get_asyncgen_hooks()
+        hub.hooks = tuple(sys.get_asyncgen_hooks())

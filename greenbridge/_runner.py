@@ -6,7 +6,7 @@ import asyncio
 import functools
 import sys
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from ._calls import SyncCall
 from ._errors import HubConflictError, LoopMismatchError
@@ -24,15 +24,25 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, Pool] = WeakKeyDictionary()
+# Weak both ways: a pool holds its loop.
+_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, ref[Pool]] = WeakKeyDictionary()
 
 
 def pool_of(loop: asyncio.AbstractEventLoop) -> Pool:
-    """The worker greenlets of *loop*."""
-    pool = _pools.get(loop)
+    """The worker greenlets of *loop*, which live as long as it does and end when it is closed."""
+    known = _pools.get(loop)
+    pool = None if known is None else known()
     if pool is None:
-        pool = _pools[loop] = Pool(loop)
+        pool = Pool(loop)
+        _pools[loop] = ref(pool)
+        unknowing: Any = loop
+        unknowing.close = functools.partial(_close, loop.close, pool)
     return pool
+
+
+def _close(close: Callable[[], None], pool: Pool) -> None:
+    close()
+    pool.end()
 
 
 class GreenTaskFactory:

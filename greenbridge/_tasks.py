@@ -92,12 +92,22 @@ class Worker(greenlet):
 class Pool:
     """The workers of one loop."""
 
-    __slots__ = ("idle", "loop", "sticky")
+    __slots__ = ("__weakref__", "idle", "loop", "sticky")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.idle: list[Worker] = []
         self.sticky = 0  # how many workers stay with their task between steps
+
+    def end(self) -> None:
+        """End the idle workers: a greenlet that is suspended keeps itself alive by its frame."""
+        for worker in self.idle:
+            try:
+                worker.parent = getcurrent()
+                worker.throw()
+            except (ValueError, greenlet_error):
+                continue  # another OS thread's, out of reach
+        self.idle.clear()
 
 
 class ForkedWorker(Worker):

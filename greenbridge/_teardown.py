@@ -127,6 +127,10 @@ def end(hub: Hub) -> None:
                 thread.unwind()
             for task in asyncio.all_tasks(hub.loop):
                 _close_parked(task)
+            for carrier in hub.carriers:
+                # One that is suspended keeps itself alive by its frame.
+                carrier.parent = hub.greenlet
+                carrier.throw()
     finally:
         set_running_loop(before)
         _forget(hub)
