@@ -143,8 +143,8 @@ def test_ctrl_c_is_raised_in_a_function(how: str, loop_factory: Factory) -> None
 
     def main() -> None:
         child = spawn(busy) if how == "child" else spawn(sleep, LONG)
-        interrupt_soon()
         try:
+            interrupt_soon()
             if how == "await_":
                 await_(asyncio.sleep(LONG))
             elif how == "busy":
@@ -168,8 +168,8 @@ def test_ctrl_c_cancels_a_coroutine(loop_factory: Factory) -> None:
     log: list[str] = []
 
     async def main() -> None:
-        interrupt_soon()
         try:
+            interrupt_soon()
             await asyncio.sleep(LONG)
         except asyncio.CancelledError:
             log.append("cancelled")
