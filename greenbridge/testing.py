@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, final
 
 from ._borrowed import side_of
+from ._fds import Fd
 from ._hub import HUBS
 from ._hubs import current_hub, get_hub
 from ._originals import monotonic
@@ -72,7 +73,7 @@ def statistics() -> dict[str, int]:
         "switches": hub.count_switches(),  # how often green code left the CPU and came back
         "stalls": hub.stalls,  # original blocking calls made while the loop had to stand still
         "threads": len(hub.threads),  # green threads that have not finished
-        "fds": len(hub.fds),  # descriptors that the loop watches for green code
+        "fds": sum(isinstance(fd, Fd) for fd in hub.fds.values()),  # watched for green code
         "timers": len(hub.timers),
         "ready": len(hub.ready) + hub.count_round(),
     }
