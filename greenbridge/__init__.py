@@ -24,6 +24,11 @@ from ._errors import NotAwaitableError as NotAwaitableError
 from ._errors import PatchConflictError as PatchConflictError
 from ._errors import SwitchForbiddenError as SwitchForbiddenError
 from ._errors import UnknownPatchError as UnknownPatchError
+from ._green_tasks import ensure_green as ensure_green
+from ._green_tasks import install as install
+from ._green_tasks import plain as plain
+from ._green_tasks import plain_tasks as plain_tasks
+from ._green_tasks import uninstall as uninstall
 from ._groups import Group as Group
 from ._groups import Pool as Pool
 from ._groups import iwait as iwait
@@ -42,12 +47,11 @@ from ._patching import patch as patch
 from ._patching import patch_all as patch_all
 from ._patching import patched as patched
 from ._patching import unpatch_all as unpatch_all
+from ._runner import EventLoopPolicy as EventLoopPolicy
 from ._runner import async_ as async_
-from ._runner import install as install
 from ._runner import new_event_loop as new_event_loop
 from ._runner import run as run
 from ._runner import run_sync as run_sync
-from ._runner import uninstall as uninstall
 from ._spawn import current_green as getcurrent
 from ._spawn import spawn as spawn
 from ._spawn import spawn_later as spawn_later
@@ -82,6 +86,7 @@ __all__ = (
     "ClosedHubError",
     "Condition",
     "Event",
+    "EventLoopPolicy",
     "GreenExit",
     "GreenThread",
     "GreenbridgeError",
@@ -105,6 +110,7 @@ __all__ = (
     "UnknownPatchError",
     "async_",
     "await_",
+    "ensure_green",
     "entered",
     "fail_after",
     "getcurrent",
@@ -125,6 +131,8 @@ __all__ = (
     "patch",
     "patch_all",
     "patched",
+    "plain",
+    "plain_tasks",
     "rebind",
     "run",
     "run_sync",

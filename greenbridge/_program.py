@@ -26,13 +26,13 @@ from weakref import WeakSet
 
 from greenlet import getcurrent
 
+from ._green_tasks import install
 from ._hub import _local
 from ._hubs import get_hub, idle
 from ._interrupts import guard
 from ._main import is_main
 from ._originals import get_ident
 from ._portal import RUN, Stepper, current_owner, make_waiter
-from ._runner import install
 from ._tasks import GreenCoro
 from ._teardown import outlive, shutdown
 from ._threads import GreenThread
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # Whose policies make the loops that are meant when nobody has asked for another.
-_USUAL: Final = ("asyncio", "uvloop")
+_USUAL: Final = ("asyncio", "greenbridge", "uvloop")
 _CLOSING: Final = "an error occurred during closing of asynchronous generator"
 
 

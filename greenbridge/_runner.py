@@ -6,15 +6,14 @@ import asyncio
 import functools
 import sys
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
-from weakref import WeakKeyDictionary, ref
 
 from ._calls import SyncCall
 from ._errors import HubConflictError, LoopMismatchError
+from ._green_tasks import install, pool_of
 from ._hub import _local
 from ._hubs import start_hub
 from ._loops import LoopFactory, new_raw_loop
-from ._portal import Stepper, current_owner
-from ._tasks import GreenCoro, Pool
+from ._portal import current_owner
 from ._teardown import shutdown, wait_task
 from ._threadstate import get_running_loop
 
@@ -23,102 +22,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-# Weak both ways: a pool holds its loop.
-_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, ref[Pool]] = WeakKeyDictionary()
-
-
-def pool_of(loop: asyncio.AbstractEventLoop) -> Pool:
-    """The worker greenlets of *loop*, which live as long as it does and end when it is closed."""
-    known = _pools.get(loop)
-    pool = None if known is None else known()
-    if pool is None:
-        pool = Pool(loop)
-        _pools[loop] = ref(pool)
-        unknowing: Any = loop
-        unknowing.close = functools.partial(_close, loop.close, pool)
-    return pool
-
-
-def _close(close: Callable[[], None], pool: Pool) -> None:
-    close()
-    pool.end()
-
-
-class GreenTaskFactory:
-    """A task factory that makes every Task green, on top of the factory that was there."""
-
-    __slots__ = ("_pool", "previous")
-
-    def __init__(self, pool: Pool, previous: Any) -> None:
-        self._pool = pool
-        self.previous = previous
-
-    def __call__(
-        self, loop: asyncio.AbstractEventLoop, coro: Any, *, eager_start: Any = None, **kwargs: Any
-    ) -> Any:
-        if eager_start is not None:
-            # uvloop passes None where nobody has asked for it. asyncio.eager_task_factory takes
-            # that for a no, and on 3.13.0 does not know the argument.
-            kwargs["eager_start"] = eager_start
-        if not isinstance(coro, (GreenCoro, Stepper)):
-            coro = GreenCoro(self._pool, coro)
-        if self.previous is None:
-            return asyncio.Task(coro, loop=loop, **kwargs)
-        return self.previous(loop, coro, **kwargs)
-
-
-def _loop_or_running(
-    loop: asyncio.AbstractEventLoop | None, what: str
-) -> asyncio.AbstractEventLoop:
-    if loop is None:
-        loop = get_running_loop()
-        if loop is None:
-            raise LoopMismatchError(
-                f"{what}() was called where no event loop runs. Call it inside the coroutine that "
-                f"your program starts with, or name the loop: {what}(loop)"
-            )
-    if not isinstance(loop, asyncio.AbstractEventLoop):
-        raise TypeError(f"{what}() needs an asyncio event loop, not {loop!r}")
-    if loop.is_closed():
-        raise LoopMismatchError(f"{what}() got {loop!r}, which is closed. Make a new one")
-    return loop
-
-
-def install(loop: asyncio.AbstractEventLoop | None = None) -> None:
-    """Make every Task that *loop* creates from now on a green one.
-
-    In a green Task, and in all that it calls, blocking calls that are patched (and
-    greenbridge's own) park that Task and nothing else. A task factory that is set already is
-    called as before. The Task that runs now stays as it is.
-
-    Args:
-        loop: None means the running loop.
-
-    Raises:
-        LoopMismatchError: if no loop is given and none runs, or it is closed.
-    """
-    loop = _loop_or_running(loop, "install")
-    previous = loop.get_task_factory()
-    if not isinstance(previous, GreenTaskFactory):
-        loop.set_task_factory(GreenTaskFactory(pool_of(loop), previous))
-
-
-def uninstall(loop: asyncio.AbstractEventLoop | None = None) -> None:
-    """Undo :func:`install`: Tasks made from now on are plain ones; green ones stay green.
-
-    Raises:
-        LoopMismatchError: as for :func:`install`, and if another factory was set on top of ours.
-    """
-    loop = _loop_or_running(loop, "uninstall")
-    factory: Any = loop.get_task_factory()
-    if isinstance(factory, GreenTaskFactory):
-        loop.set_task_factory(factory.previous)
-    elif factory is not None:
-        raise LoopMismatchError(
-            f"the task factory of {loop!r} is {factory!r}, which was set after greenbridge's. "
-            "Take that one off first: loop.set_task_factory(...)"
-        )
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
@@ -130,6 +33,29 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     loop = new_raw_loop()
     install(loop)
     return loop
+
+
+if TYPE_CHECKING:
+    from asyncio import DefaultEventLoopPolicy as _DefaultPolicy
+elif sys.version_info < (3, 14):
+    _DefaultPolicy = asyncio.DefaultEventLoopPolicy
+else:  # without the warning that the public name gives; 3.16 has no policies
+    from asyncio import events
+
+    _DefaultPolicy = getattr(events, "_BaseDefaultEventLoopPolicy", object)
+
+
+class EventLoopPolicy(_DefaultPolicy):
+    """Loops with green Tasks for all that does not name a loop factory: :func:`new_event_loop`.
+
+    ``asyncio.set_event_loop_policy(greenbridge.EventLoopPolicy())``, before the first loop. From
+    3.14 on asyncio warns that it will give up policies; write
+    ``asyncio.run(main(), loop_factory=greenbridge.new_event_loop)`` there.
+    """
+
+    def new_event_loop(self) -> asyncio.AbstractEventLoop:
+        """A new loop with green Tasks."""
+        return new_event_loop()
 
 
 @overload

@@ -92,10 +92,12 @@ class Worker(greenlet):
 class Pool:
     """The workers of one loop."""
 
-    __slots__ = ("__weakref__", "idle", "loop", "sticky")
+    __slots__ = ("__weakref__", "idle", "installed", "loop", "plain", "sticky")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
+        self.installed = False  # Tasks that are made become green
+        self.plain: frozenset[str] = frozenset()  # modules whose coroutines do not
         self.idle: list[Worker] = []
         self.sticky = 0  # how many workers stay with their task between steps
 

@@ -74,21 +74,6 @@ async def test_install_keeps_the_factory_that_was_there_and_its_arguments() -> N
     assert loop.get_task_factory() is factory
 
 
-async def test_uninstall_under_another_factory_is_refused() -> None:
-    loop = asyncio.get_running_loop()
-    greenbridge.install()
-    ours = loop.get_task_factory()
-
-    def theirs(loop: Any, coro: Any, **kwargs: Any) -> Any:
-        return ours(loop, coro, **kwargs)  # type: ignore[misc]
-
-    loop.set_task_factory(theirs)
-    with pytest.raises(LoopMismatchError, match="set_task_factory"):
-        greenbridge.uninstall()
-    assert loop.get_task_factory() is theirs
-    assert await loop.create_task(sleeper()) == "slept"
-
-
 def test_install_refuses_what_is_no_open_loop() -> None:
     for call in (greenbridge.install, greenbridge.uninstall):
         with pytest.raises(LoopMismatchError, match="no event loop runs"):

@@ -44,6 +44,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "_borrowed",
             "_bridges",
             "_fds",
+            "_green_tasks",
             "_groups",
             "_idents",
             "_offload",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, final
 
+from .._green_tasks import install, pool_of
 from .._patching import Applied, patch_all
 from .._portal import current_owner
-from .._runner import install, pool_of
 from .._tasks import GreenCoro
 
 if TYPE_CHECKING:
