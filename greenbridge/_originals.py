@@ -94,6 +94,10 @@ SSLSocket: Final = ssl.SSLSocket
 # signals
 signal_signal: Final = signal.signal
 signal_getsignal: Final = signal.getsignal
+signal_pause: Final[Any] = getattr(signal, "pause", None)
+signal_sigtimedwait: Final[Any] = getattr(signal, "sigtimedwait", None)
+signal_sigwait: Final[Any] = getattr(signal, "sigwait", None)
+signal_sigwaitinfo: Final[Any] = getattr(signal, "sigwaitinfo", None)
 signal_set_wakeup_fd: Final = signal.set_wakeup_fd
 
 # event loops: methods, which are replaced in asyncio's own classes

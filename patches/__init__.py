@@ -22,6 +22,7 @@ NAMES: Final = (
     "asyncio_base_events",
     "asyncio_events",
     "asyncio_runners",
+    "fcntl",
     "multiprocessing_connection",
     "multiprocessing_popen_forkserver",
     "multiprocessing_popen_spawn_posix",

@@ -14,6 +14,26 @@ TABLE = Table(
             "greenbridge.green.signal:set_wakeup_fd",
             "belongs to the main program; the hub's loop gets it back",
         ),
+        "pause": Patch(
+            "greenbridge.green.signal:pause",
+            "parks until a handler has run",
+            platforms=("!win32",),
+        ),
+        "sigtimedwait": Patch(
+            "greenbridge.green.signal:sigtimedwait",
+            "as sigwait",
+            platforms=("linux", "freebsd"),
+        ),
+        "sigwait": Patch(
+            "greenbridge.green.signal:sigwait",
+            "parks, and asks for the signal again and again",
+            platforms=("!win32",),
+        ),
+        "sigwaitinfo": Patch(
+            "greenbridge.green.signal:sigwaitinfo",
+            "as sigwait",
+            platforms=("linux", "freebsd"),
+        ),
     },
     keep={
         "Handlers": Keep("an enumeration"),
@@ -23,7 +43,6 @@ TABLE = Table(
         "alarm": Keep("starts a timer, at once", platforms=("!win32",)),
         "default_int_handler": Keep("raises KeyboardInterrupt where it is called"),
         "getitimer": Keep("reads a timer", platforms=("!win32",)),
-        "pause": Keep("waits in the kernel: it holds the OS thread", platforms=("!win32",)),
         "pidfd_send_signal": Keep("sends, at once", platforms=("linux",)),
         "pthread_kill": Keep("sends, at once", platforms=("!win32",)),
         "pthread_sigmask": Keep("sets the mask of the OS thread, at once", platforms=("!win32",)),
@@ -31,13 +50,6 @@ TABLE = Table(
         "setitimer": Keep("starts a timer, at once", platforms=("!win32",)),
         "siginterrupt": Keep("sets a flag", platforms=("!win32",)),
         "sigpending": Keep("reads a mask", platforms=("!win32",)),
-        "sigtimedwait": Keep(
-            "waits in the kernel: it holds the OS thread", platforms=("linux", "freebsd")
-        ),
-        "sigwait": Keep("waits in the kernel: it holds the OS thread", platforms=("!win32",)),
-        "sigwaitinfo": Keep(
-            "waits in the kernel: it holds the OS thread", platforms=("linux", "freebsd")
-        ),
         "strsignal": Keep("describes a signal"),
         "struct_siginfo": Keep("a record type", platforms=("linux", "freebsd")),
         "valid_signals": Keep("lists numbers"),

@@ -23,6 +23,7 @@ class OsWorld:
         self._world = world
         self._fds: list[int] = []
         self.green = world.green
+        self.original = world.original
         self.run = world.run
         self.start = world.start
         self.pause = world.pause

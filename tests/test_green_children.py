@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
+import struct
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ import pytest
 
 import greenbridge
 from greenbridge.green import _children
+from greenbridge.green import fcntl as green_fcntl
 from greenbridge.green import os as green_os
 from greenbridge.testing import assert_no_leaks, assert_switches
 
@@ -218,29 +221,75 @@ def test_a_handler_of_the_users_is_called() -> None:
 HOLDER = """
 import fcntl, sys
 file = open(sys.argv[1], "w")
-fcntl.lockf(file, fcntl.LOCK_EX)
+getattr(fcntl, sys.argv[2])(file, fcntl.LOCK_EX)
 print("locked", flush=True)
 sys.stdin.read()
 """
 
 
-def test_a_lock_of_another_process(box: OsWorld, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["os.lockf", "flock", "lockf", "fcntl"])
+def test_a_lock_of_another_process(box: OsWorld, how: str, tmp_path: Path) -> None:
+    module: Any = fcntl if box.original else green_fcntl
+    now = struct.pack("hhqqi", fcntl.F_WRLCK, 0, 0, 0, 0)
+
+    def lock(file: Any, wait: bool) -> Any:
+        if how == "os.lockf":
+            return box.lockf(file.fileno(), os.F_LOCK if wait else os.F_TLOCK, 0)
+        if how == "fcntl":
+            return module.fcntl(file, fcntl.F_SETLKW if wait else fcntl.F_SETLK, now)
+        return getattr(module, how)(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+
     def body() -> None:
         path = tmp_path / "locked"
-        holder = subprocess.Popen(
-            [sys.executable, "-c", HOLDER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
+        theirs = "flock" if how == "flock" else "lockf"
+        command = [sys.executable, "-c", HOLDER, str(path), theirs]
+        holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         with holder:
             assert holder.stdin is not None
             assert holder.stdout is not None
             assert holder.stdout.readline() == b"locked\n"
             with path.open("w") as file:
                 with pytest.raises(BlockingIOError):
-                    box.lockf(file.fileno(), os.F_TLOCK, 0)
-                peer = box.start(box.lockf, file.fileno(), os.F_LOCK, 0)
+                    lock(file, wait=False)
+                peer = box.start(lock, file, True)
                 box.pause()
                 holder.stdin.close()
-                assert peer.result() is None
-                box.lockf(file.fileno(), os.F_ULOCK, 0)
+                assert peer.result() in (None, now)
+                if how == "flock":
+                    module.flock(file, fcntl.LOCK_UN)
+
+    box.run(body)
+
+
+@in_green
+def test_who_waited_for_a_lock_and_was_killed_does_not_get_it(tmp_path: Path) -> None:
+    path = tmp_path / "locked"
+    with path.open("w") as first, path.open("w") as second, path.open("w") as third:
+        green_fcntl.flock(first, fcntl.LOCK_EX)
+        waiting = greenbridge.spawn(green_fcntl.flock, second, fcntl.LOCK_EX)
+        with assert_switches():
+            greenbridge.sleep(SHORT)
+        waiting.kill()
+        green_fcntl.flock(first, fcntl.LOCK_UN)
+        green_fcntl.flock(third, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_wrong_arguments_of_locks_are_refused_in_the_same_way(box: OsWorld) -> None:
+    module: Any = fcntl if box.original else green_fcntl
+
+    def body() -> None:
+        for name, args in (
+            ("flock", (-1, fcntl.LOCK_EX)),
+            ("flock", (10**6, fcntl.LOCK_EX)),
+            ("flock", ("x", fcntl.LOCK_EX)),
+            ("lockf", (10**6, fcntl.LOCK_EX)),
+            ("lockf", (0, 0)),
+            ("fcntl", (10**6, fcntl.F_SETLKW, b"x" * 32)),
+        ):
+            with pytest.raises((OSError, ValueError, TypeError)) as expected:
+                getattr(fcntl, name)(*args)
+            with pytest.raises(expected.type) as found:
+                getattr(module, name)(*args)
+            assert str(found.value) == str(expected.value)
 
     box.run(body)

@@ -6,7 +6,6 @@ Files on disk are not waited for: the kernel offers no way to. Give them to an O
 
 from __future__ import annotations
 
-import errno
 import io
 import os as _stdlib
 from operator import index
@@ -17,7 +16,7 @@ from .._hub import HUBS
 from .._offload import offload
 from .._originals import os_close, os_read, os_waitpid, os_write
 from .._waiting import closing_fd, parkable, stalling
-from ._again import Again
+from ._again import until_locked
 from ._children import ChildWait
 from ._files import open_fd
 from ._pipes import fill, is_file, put, take, until_readable, until_writable
@@ -224,15 +223,7 @@ def lockf(fd: int, command: int, length: int, /) -> None:
     if command != _F_LOCK or not parkable():
         stalling("os.lockf", _lockf, fd, command, length)
         return
-    again = Again()
-    while True:
-        try:
-            _lockf(fd, _F_TLOCK, length)
-            return
-        except OSError as error:
-            if error.errno not in (errno.EACCES, errno.EAGAIN):
-                raise
-        again.pause()
+    until_locked(lambda: _lockf(fd, _F_TLOCK, length))
 
 
 # -- children ----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Stand-ins for ``signal.signal`` and ``getsignal``: a handler raises in the main program.
+"""Stand-ins for ``signal``: a handler raises in the main program; waits for signals park.
 
 Theory of operation. CPython runs a handler between two bytecodes of the main OS thread, in
 whatever runs there: in plain Python that is the main program, here it may be the loop, a callback
@@ -20,8 +20,16 @@ from .. import _originals
 from .._amid import Amid
 from .._hub import _local
 from .._interrupts import CtrlC
+from .._main import is_main
+from .._originals import get_ident
 from .._portal import current_owner
+from .._sync import Event
 from .._threads import GreenThread
+from .._waiting import parkable, stalling
+from ._sigwait import Catcher
+from ._sigwait import sigtimedwait as sigtimedwait
+from ._sigwait import sigwait as sigwait
+from ._sigwait import sigwaitinfo as sigwaitinfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +39,15 @@ if TYPE_CHECKING:
 
     _Handler = Callable[[int, FrameType | None], Any] | int | _stdlib.Handlers | None
 
-__all__ = ("getsignal", "set_wakeup_fd", "signal")
+__all__ = (
+    "getsignal",
+    "pause",
+    "set_wakeup_fd",
+    "signal",
+    "sigtimedwait",
+    "sigwait",
+    "sigwaitinfo",
+)
 
 _signal: Final = _originals.signal_signal
 _getsignal: Final = _originals.signal_getsignal
@@ -57,6 +73,10 @@ class _Guard:
         except BaseException as error:  # carried over to the main program
             if not _handed_over(error):
                 raise
+            # The main program's pause() ends with it, and must not return before.
+            _end_pauses(everybody=False)
+        else:
+            _end_pauses(everybody=True)
         hub = _local.hub
         if hub is not None and hub.ready:
             # What it has spawned or woken: the loop may sleep, and goes on sleeping.
@@ -65,6 +85,29 @@ class _Guard:
 
 def _nothing() -> None:
     """Called back when all that there is to do is to wake up."""
+
+
+@final
+class _Pause:
+    """One pause()."""
+
+    __slots__ = ("event", "in_thread")
+
+    def __init__(self) -> None:
+        self.event = Event()
+        self.in_thread = isinstance(current_owner(), GreenThread)
+
+
+_pausing: Final[list[_Pause]] = []
+
+
+def _end_pauses(*, everybody: bool) -> None:
+    for wait in _pausing:
+        if everybody or wait.in_thread:
+            wait.event.set()
+
+
+_OURS: Final = (_Guard, Catcher, CtrlC)
 
 
 def _handed_over(error: BaseException) -> bool:
@@ -116,19 +159,59 @@ def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
         return _set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)
     if isinstance(owner, GreenThread):
         raise ValueError("set_wakeup_fd only works in main thread of the main interpreter")
+    before = _set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)
     hub = None if owner is None else owner.hub
     if hub is None or owner is not hub.root:
-        return _set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)
-    if fd == -1 and _lent is not None:
-        (lender, back), _lent = _lent, None
-        if lender is hub:
-            return _set_wakeup_fd(back, warn_on_full_buffer=False)
-    before = _set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)
-    if _lent is None and before != -1:
-        _lent = (hub, before)
+        return before
+    if _lent is not None:
+        if fd == -1:
+            (lender, back), _lent = _lent, None
+            if lender is hub:
+                _set_wakeup_fd(back, warn_on_full_buffer=False)
+    elif _is_the_hubs(hub, before):
+        if fd == -1:
+            _set_wakeup_fd(before, warn_on_full_buffer=False)
+        else:
+            _lent = hub, before
+        return -1  # what it was before the hub is nobody's business
     return before
 
 
+def _is_the_hubs(hub: Hub, fd: int) -> bool:
+    """Whether a loop is woken by *fd*: uvloop has one in place while it runs, and does not tell."""
+    socket: Any = getattr(hub.loop, "_csock", None)
+    return fd != -1 and (socket is None or socket.fileno() == fd)
+
+
+def pause() -> None:
+    """Park until a handler of a signal has run.
+
+    https://docs.python.org/3/library/signal.html#signal.pause
+    """
+    if not parkable() or not is_main(get_ident()):
+        stalling("signal.pause", _originals.signal_pause)
+        return
+    for signum in _stdlib.valid_signals():
+        handler = _getsignal(signum)
+        # Set by the original, before patching or by asyncio: it does not tell yet.
+        if callable(handler) and not (
+            type(handler) in _OURS or handler is _stdlib.default_int_handler
+        ):
+            _signal(signum, _Guard(handler))
+    wait = _Pause()
+    _pausing.append(wait)
+    try:
+        wait.event.wait()
+    finally:
+        _pausing.remove(wait)
+
+
 def _shown(handler: Any) -> _Handler:
+    if type(handler) is Catcher:
+        handler = handler.before
     shown: _Handler = handler.handler if type(handler) in (_Guard, CtrlC) else handler
     return shown
+
+
+for _function in (getsignal, pause, set_wakeup_fd, signal, sigtimedwait, sigwait, sigwaitinfo):
+    _function.__module__ = "signal"  # as those of the original, which is made of functions of C
