@@ -189,11 +189,10 @@ def test_the_main_program_pauses_and_the_handler_raises() -> None:
         raise Stop
 
     before = green_signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, SHORT)
-    beside = greenbridge.spawn(sleep, LONG)
+    beside = greenbridge.spawn(signal.setitimer, signal.ITIMER_REAL, SHORT)  # once we are parked
     with pytest.raises(Stop):
         green_signal.pause()
-    beside.kill()
+    beside.join()
     signal.signal(signal.SIGALRM, before)
 
 
