@@ -156,7 +156,9 @@ class Wait(_Base):
 class Waiter(Wait):
     """A wait that others may hold on to, also when it is over."""
 
-    __slots__ = ("cause", "deadline", "greenlet", "owner", "state")
+    __slots__ = ("cause", "deadline", "gift", "greenlet", "owner", "state")
+
+    gift: Any  # what it was given, if that is more than a wake
 
     def __init__(self, owner: Any, own: greenlet, deadline: float = NEVER) -> None:
         self.owner = owner

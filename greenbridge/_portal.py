@@ -42,7 +42,9 @@ RUN: Final[ContextVar[Any]] = ContextVar("greenbridge.run", default=None)
 class TaskWaiter:
     """One wait of an owner that a Task steps: the Task awaits a future for it."""
 
-    __slots__ = ("deadline", "error", "future", "hub", "owner", "state")
+    __slots__ = ("deadline", "error", "future", "gift", "hub", "owner", "state")
+
+    gift: Any  # see Waiter
 
     def __init__(self, hub: Hub, owner: Any, loop: Any, deadline: float = NEVER) -> None:
         self.hub = hub

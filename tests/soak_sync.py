@@ -89,8 +89,9 @@ class State:
             name = type(each).__name__
             found[f"{name} getters"] = len(each._getters)
             found[f"{name} putters"] = len(each._putters)
-            found[f"{name} items reserved"] = len(each._items_reserved)
-            found[f"{name} places reserved"] = len(each._places_reserved)
+            found[f"{name} items promised"] = each._items_promised
+            found[f"{name} places promised"] = each._places_promised
+            found[f"{name} inbox"] = len(each._inbox)
             found[f"{name} mutex"] = len(each.mutex._line) + len(each.mutex._held)
         return found
 

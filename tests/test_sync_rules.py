@@ -214,7 +214,7 @@ def test_code_under_a_subclass_and_queue_operations_wake_each_other() -> None:
     until(lambda: bool(queue._getters))
     queue.put(1)
     assert taker.get(timeout=LONG) == 1
-    assert queue._items_reserved == []
+    assert queue._items_promised == 0
     queue.put(2)
     putter = greenbridge.spawn(queue.put, 3)
     until(lambda: bool(queue._putters))

@@ -275,6 +275,7 @@ def test_timeouts_at_the_same_moment_as_a_wake_lose_nothing(loop_factory: Any) -
         while not queue.empty():
             got.append(queue.get())
         assert sorted(n for n in got if n >= 0) == list(range(60))
-        assert queue._getters == queue._items_reserved == []
+        assert queue._getters == [] == queue._inbox
+        assert queue._items_promised == 0
 
     in_worlds(body, loop_factory)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading as _stdlib
 from typing import TYPE_CHECKING
 
+from .._timers import NEVER
 from ._conditions import Condition
 from ._lines import Lined, deadline_after
 from ._locks import Lock
@@ -24,24 +25,24 @@ class Event(Lined, _stdlib.Event):
     __module__ = "greenbridge"
 
     def __init__(self) -> None:
-        self._flag = False
+        self._free: bool = False  # whether it is set
         self._line: Line = []
 
     def is_set(self) -> bool:
         """Whether it is set."""
-        return self._flag
+        return self._free
 
     isSet = is_set
 
     def set(self) -> None:
         """Set it and wake everybody who waits. They return True even if it is cleared at once."""
-        self._flag = True
+        self._free = True
         if self._line:
             give_all(self._line)
 
     def clear(self) -> None:
         """Unset it: who calls :meth:`wait` from now on waits."""
-        self._flag = False
+        self._free = False
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until it is set: True, or False after *timeout* seconds (None: no limit).
@@ -51,14 +52,20 @@ class Event(Lined, _stdlib.Event):
 
         On cancellation the wait ends, and nothing else is changed.
         """
-        return self._flag or self._stand(deadline_after(timeout))
+        if self._free:
+            return True
+        return self._stand(NEVER if timeout is None else deadline_after(timeout))
 
     async def wait_async(self, timeout: float | None = None) -> bool:
         """:meth:`wait` in a coroutine."""
-        return self._flag or await self._stand_async(deadline_after(timeout))
+        return self._free or await self._stand_async(deadline_after(timeout))
+
+    @property
+    def _flag(self) -> bool:  # the stdlib's name for it
+        return self._free
 
     def _settle(self) -> None:
-        if self._flag:
+        if self._free:
             give_all(self._line)
 
     def _pass_on(self) -> None:
@@ -66,7 +73,7 @@ class Event(Lined, _stdlib.Event):
 
     def __repr__(self) -> str:
         cls = type(self)
-        status = "set" if self._flag else "unset"
+        status = "set" if self._free else "unset"
         return f"<{cls.__module__}.{cls.__qualname__} at {id(self):#x}: {status}>"
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from types import MethodType
 from typing import TYPE_CHECKING, Any, Final
 
 from greenlet import getcurrent
@@ -12,7 +13,39 @@ from .._timers import NEVER
 from ._callers import same_os_thread, whoami
 from ._lines import park_async
 from ._mutex import Mutex
-from ._tickets import give, leave
+from ._tickets import NOTHING, give, leave
+
+# What is in the inbox: put an item in; take back what somebody was given.
+PUT: Final = "put"
+RETURN: Final = "return"
+# What a getter or putter is given, if not the item itself, or NOTHING (it was notified, by code
+# that holds the mutex).
+AN_ITEM: Final = "an item"  # the next one is kept for it
+A_PLACE: Final = "a place"
+OVER: Final = "over"  # no gift: its time is over
+
+
+class Hook:
+    """A method of a queue that is not called where nobody has replaced it: see ``_plain``."""
+
+    def __init__(self, call: Any) -> None:
+        self.call = call
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, queue: Any, owner: type) -> Any:
+        if queue is None:
+            return self.call
+        own = vars(queue)
+        return own[self.name] if self.name in own else MethodType(self.call, queue)
+
+    def __set__(self, queue: Any, value: Any) -> None:
+        vars(queue)[self.name] = value
+        queue._plain = False
+
+    def __delete__(self, queue: Any) -> None:
+        del vars(queue)[self.name]
 
 
 class Guarded:
@@ -20,6 +53,9 @@ class Guarded:
 
     maxsize: int
     unfinished_tasks: int
+    queue: Any
+    #: It keeps its items in a deque, and its hooks (_put, _get, _qsize) are those of Queue.
+    _plain: bool = False
 
     if TYPE_CHECKING:
 
@@ -29,14 +65,14 @@ class Guarded:
 
     def _prepare(self) -> None:
         self.mutex: Any = Mutex(self)  # type: ignore[arg-type]  # the queue that this is a part of
-        self._held: dict[int, tuple[Any, int]] = self.mutex._held
+        self._held: dict[int, Any] = self.mutex._held
         self._wanted: list[Any] = self.mutex._line  # who waits for the mutex
-        self._inbox: list[tuple[Any, ...]] = []
+        self._inbox: list[tuple[Any, Any]] = []  # what is to be done, and with what
         self._getters: list[Any] = []
         self._putters: list[Any] = []
-        # The tickets of those who were handed an item or a place and have not come for it.
-        self._items_reserved: list[Any] = []
-        self._places_reserved: list[Any] = []
+        # How many were promised one and have not come for it yet.
+        self._items_promised = 0
+        self._places_promised = 0
 
     # -- the mutex -------------------------------------------------------------------------
 
@@ -47,18 +83,20 @@ class Guarded:
         holds the mutex for some microseconds.
         """
         me: Any = getcurrent()
-        mark = (me, 1)
-        found = self._held.setdefault(0, mark)
-        if found is not mark:
-            holder = found[0]
+        held = self._held
+        while held or held.setdefault(0, me) is not me:
+            holder = held.get(0)
+            if holder is None:  # given back just now
+                continue
             if holder is me or holder is whoami(me):
                 return False
             if waits:
-                self.mutex._wait(me, NEVER, holder)
+                self.mutex._wait(me, NEVER)
             elif same_os_thread(holder):
                 return False
             else:
                 self.mutex.acquire_natively(me)
+            break
         if self._inbox:
             try:
                 self._empty_inbox()
@@ -83,15 +121,15 @@ class Guarded:
 
     def _look_at_inbox(self) -> None:
         """Put in what is there, if nobody has the mutex: else whoever has it comes here."""
-        inbox = self._inbox
-        while inbox:
-            mark = (getcurrent(), 1)
-            if self._held.setdefault(0, mark) is not mark:
+        held = self._held
+        me = getcurrent()
+        while self._inbox:
+            if held or held.setdefault(0, me) is not me:
                 return
             try:
                 self._empty_inbox()
             finally:
-                del self._held[0]
+                del held[0]
         if self._wanted:
             self.mutex._settle()
 
@@ -99,14 +137,15 @@ class Guarded:
         inbox = self._inbox
         while inbox:
             try:
-                item = inbox.pop(0)
+                what, item = inbox.pop(0)
             except IndexError:
                 return
             try:
-                if item is _LOOK:
-                    self._serve()
+                if what is PUT:
+                    self._accept(item)
                 else:
-                    self._accept(item[0])
+                    self._return(item)
+                    self._serve()
             except Exception as exc:  # that of a finalizer's put: nobody waits to be told
                 args = (type(exc), exc, exc.__traceback__, "Exception ignored in put()", self)
                 make: Any = sys.UnraisableHookArgs
@@ -114,76 +153,96 @@ class Guarded:
 
     # -- under the mutex -------------------------------------------------------------------
 
+    def _size(self) -> int:
+        return len(self.queue) if self._plain else self._qsize()
+
     def _has_place(self) -> bool:
         maxsize = self.maxsize
-        return maxsize <= 0 or self._qsize() + len(self._places_reserved) < maxsize
+        return maxsize <= 0 or self._size() + self._places_promised < maxsize
 
     def _serve(self) -> None:
-        """Hand out reservations for what is there."""
+        """Hand out what is there to those who wait."""
         getters, putters = self._getters, self._putters
-        while getters and self._qsize() > len(self._items_reserved):
-            give(getters, self._items_reserved)
+        while getters and self._size() > self._items_promised:
+            if self._plain:
+                item = self.queue.popleft()
+                if not give(getters, item):
+                    self.queue.appendleft(item)
+            elif give(getters, AN_ITEM):
+                self._items_promised += 1
         while putters and self._has_place():
-            give(putters, self._places_reserved)
+            if give(putters, A_PLACE):
+                self._places_promised += 1
 
     def _accept(self, item: Any) -> None:
-        self._put(item)
+        if not self._plain:
+            self._put(item)
+            self.unfinished_tasks += 1
+            if self._getters:
+                self._serve()
+            return
         self.unfinished_tasks += 1
-        if self._getters:
-            self._serve()
+        # If somebody waits there is nothing else in it.
+        if not self._getters or not give(self._getters, item):
+            self.queue.append(item)
+
+    def _return(self, gift: Any) -> None:
+        """Take back what somebody was given who does not want it any more."""
+        if gift is AN_ITEM:
+            self._items_promised -= 1
+        elif gift is A_PLACE:
+            self._places_promised -= 1
+        elif gift is NOTHING:
+            return
+        elif self._plain:
+            self.queue.appendleft(gift)
+        else:  # its hooks were replaced just now
+            self._put(gift)
+
+    def _put_down(self, ticket: Any) -> None:
+        """Whoever waited with *ticket* looks for itself; if it takes nothing, others may."""
+        self._return(getattr(ticket, "gift", NOTHING))
+        self._inbox.append((RETURN, NOTHING))
 
     # -- waiting ---------------------------------------------------------------------------
 
-    def _wait(self, line: list[Any], reserved: list[Any], ticket: Any) -> bool:
-        """Wait with *ticket* in *line*, and come back with the mutex: True if it was served."""
-        # Lined._stand, written out: this is the hot path of everything that hands items over.
+    def _wait(self, line: list[Any], ticket: Any) -> Any:
+        """Wait with *ticket* in *line*; gives what it was given, or OVER at its deadline."""
         try:
-            in_time = ticket.park() or not leave(line, ticket)
+            if ticket.park() or not leave(line, ticket):
+                return getattr(ticket, "gift", NOTHING)
         except BaseException:
             if not leave(line, ticket):
-                self._give_back(line, reserved, ticket)
+                self._give_back(ticket)
             raise
-        self._come_back(line, reserved, ticket)
-        return in_time
+        return OVER
 
-    async def _wait_async(
-        self, line: list[Any], reserved: list[Any], ticket: Any, until: float
-    ) -> bool:
-        in_time = await park_async(
-            line, ticket, until, lambda: self._give_back(line, reserved, ticket)
-        )
-        self._come_back(line, reserved, ticket)
-        return in_time
+    async def _wait_async(self, line: list[Any], ticket: Any, until: float) -> Any:
+        if await park_async(line, ticket, until, lambda: self._give_back(ticket)):
+            return getattr(ticket, "gift", NOTHING)
+        return OVER
 
-    def _come_back(self, line: list[Any], reserved: list[Any], ticket: Any) -> None:
-        """Take the mutex after a wait; the reservation of *ticket* is used up."""
-        mark = (getcurrent(), 1)
-        if self._inbox or self._held.setdefault(0, mark) is not mark:
-            try:
-                self._must_enter()
-            except BaseException:
-                self._give_back(line, reserved, ticket)
-                raise
-        leave(reserved, ticket)
-
-    def _go(self, line: list[Any]) -> None:
-        """Give the mutex back after a wait that may have come to nothing: others may go on."""
+    def _come_back(self, ticket: Any) -> None:
+        """Take the mutex, for what *ticket* was promised."""
         try:
-            if line:
+            self._must_enter()
+        except BaseException:
+            self._give_back(ticket)
+            raise
+        self._return(getattr(ticket, "gift", NOTHING))
+
+    def _go(self) -> None:
+        """Give the mutex back after a wait: others may go on if it came to nothing."""
+        try:
+            if self._getters or self._putters:
                 self._serve()
         finally:
             self._exit()
 
-    def _give_back(self, line: list[Any], reserved: list[Any], ticket: Any) -> None:
-        """The reservation of *ticket* goes to the next one: it was killed, or found nothing."""
-        leave(reserved, ticket)
-        if line:
-            self._inbox.append(_LOOK)
-            self._look_at_inbox()
+    def _give_back(self, ticket: Any) -> None:
+        """What *ticket* was given goes to the next one: it was killed, or found nothing."""
+        self._inbox.append((RETURN, getattr(ticket, "gift", NOTHING)))
+        self._look_at_inbox()
 
 
-#: In the inbox: somebody gave a reservation back.
-_LOOK: Final = ()
-
-
-__all__ = ("Guarded",)
+__all__ = ("AN_ITEM", "OVER", "PUT", "Guarded", "Hook")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from greenlet import getcurrent
 
 from .._carriers import Carrier
+from .._delivery import INTERRUPTED, WOKEN
 from .._originals import allocate_lock, monotonic
 from .._owners import Waiter
 from .._timers import NEVER
@@ -33,6 +34,8 @@ class Lined:
     if TYPE_CHECKING:
         _line: Line
 
+    _free: Any  # true if something may be free
+
     def _settle(self) -> None:
         """Hand out what is free, if somebody waits for it."""
         raise NotImplementedError
@@ -49,26 +52,45 @@ class Lined:
         Raises:
             BlockingSwitchError: in code that a loop runs directly, if the wait could never end.
         """
-        line = self._line
         if deadline != NEVER and deadline <= monotonic():
             # As the original, which does not wait for 0 seconds: an executor that is asked for a
             # thread in this way holds a lock that would be taken natively by the next one.
             return False
         own: Any = getcurrent()
-        if type(own) is Carrier and own.thread.stepper is None:
-            ticket: Any = Waiter(own.thread, own, deadline)
-        else:
-            ticket = new_ticket(deadline, self, holder)
+        if (
+            type(own) is not Carrier
+            or (thread := own.thread).stepper is not None
+            or thread.pending is not None
+        ):
+            return self._stand_elsewhere(new_ticket(deadline, self, holder))
+        # A green thread: park(), written out, for most waits are such.
+        line = self._line
+        ticket = Waiter(thread, own, deadline)
         line.append(ticket)
-        self._settle()  # it may have become free before we stood there
+        if self._free:  # since before we stood there
+            self._settle()
         try:
-            if ticket.park():
+            hub = thread.hub
+            if deadline < thread.timer_at:
+                hub.timers.add(thread, deadline)
+            thread.waiter = ticket
+            hub.way_out()()
+            thread.waiter = None
+            if ticket.state == WOKEN or ticket.over():
                 return True
         except BaseException:
+            thread.waiter = None
+            if not ticket.state:  # it never began (no_switch)
+                ticket.state = INTERRUPTED
             if not leave(line, ticket):
                 self._pass_on()
             raise
         return not leave(line, ticket)  # given at the last moment: it has it
+
+    def _stand_elsewhere(self, ticket: Any) -> bool:
+        self._line.append(ticket)
+        self._settle()
+        return park(self._line, ticket, self._pass_on)
 
     async def _stand_async(self, deadline: float) -> bool:
         """:meth:`_stand` in a coroutine."""
@@ -82,9 +104,6 @@ class Permits(Lined):
     """What is there in any number, and is taken one at a time: permits, locks, items."""
 
     __slots__ = ()
-
-    if TYPE_CHECKING:
-        _free: list[None]
 
     def _take(self) -> bool:
         """Take one, if there is one."""
@@ -112,8 +131,7 @@ class Permits(Lined):
 def park(line: Line, ticket: Any, pass_on: Callable[[], object]) -> bool:
     """Wait with *ticket*, which stands in *line*: True if it was given something, else False.
 
-    What was given to a waiter that is interrupted goes to *pass_on*. (:meth:`Lined._stand` has
-    the same lines, for it is called everywhere.)
+    What was given to a waiter that is interrupted goes to *pass_on*.
     """
     try:
         if ticket.park():

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from ._tickets import Line
 
 _FREE: Final = None
-_NOBODY: Final = (object(), 0)
 
 
 class Lock(Permits):
@@ -144,13 +143,16 @@ class RLock(Lined):
 
     __module__ = "greenbridge"
 
-    __slots__ = ("__weakref__", "_held", "_line")
+    __slots__ = ("__weakref__", "_held", "_line", "_more")
+
+    _free = True  # that is for _settle to find out
 
     def __init__(self) -> None:
-        # Empty while it is free; else its only value is (owner, how often), a new one each time
-        # that it is taken: setdefault() takes it and says so in one step, so that a signal handler
-        # finds either a free lock or one of its own.
-        self._held: dict[int, tuple[Any, int]] = {}
+        # Empty while it is free; else its only value is the owner. setdefault() takes it and says
+        # whose it is in one step, so that a signal handler finds either a free lock or one of its
+        # own. (One that interrupts the step before gives back what it takes.)
+        self._held: dict[int, Any] = {}
+        self._more = 0  # how often the owner has taken it once more
         self._line: Line = []
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
@@ -161,44 +163,46 @@ class RLock(Lined):
         me: Any = getcurrent()
         if (type(me) is not Carrier or NESTED) and (get_running_loop() is not None or me.parent):
             me = whoami(me)
-        deadline = NEVER if timeout == -1 else lock_deadline(blocking, timeout)
-        mark = (me, 1)
-        found = self._held.setdefault(0, mark)
-        if found is mark:
+        if timeout != -1:
+            lock_deadline(blocking, timeout)  # refuses what is no timeout
+        held = self._held
+        if not held and held.setdefault(0, me) is me:
             return True
-        if found[0] is me:
-            self._held[0] = (me, found[1] + 1)
-            return True
-        return blocking and self._wait(me, deadline, found[0])
+        return self._acquire(me, blocking, timeout)
 
     __enter__ = acquire
 
-    def _wait(self, me: Any, deadline: float, holder: Any) -> bool:
-        if not self._stand(deadline, holder):
-            return False
-        self._held[0] = (me, 1)
-        return True
+    def _acquire(self, me: Any, blocking: bool, timeout: float) -> bool:
+        """Take it for *me* where it was not free."""
+        deadline = lock_deadline(blocking, timeout)
+        return self._try(me) or (blocking and self._wait(me, deadline))
 
-    def _try(self, me: Any) -> Any:
-        """Take it if that needs no wait; else who has it."""
-        mark = (me, 1)
-        found = self._held.setdefault(0, mark)
-        if found is mark:
-            return None
-        if found[0] is me:
-            self._held[0] = (me, found[1] + 1)
-            return None
-        return found[0]
+    def _try(self, me: Any) -> bool:
+        """Take it, if that needs no wait."""
+        held = self._held
+        if held:
+            if held.get(0) is me:
+                self._more += 1
+                return True
+        elif held.setdefault(0, me) is me:
+            return True
+        return False
+
+    def _wait(self, me: Any, deadline: float) -> bool:
+        if not self._stand(deadline, self._held.get(0)):
+            return False
+        self._held[0] = me
+        return True
 
     async def acquire_async(self, timeout: float = -1) -> bool:
         """:meth:`acquire` in a coroutine; False after *timeout* seconds."""
         deadline = lock_deadline(True, timeout)
         me = whoami(getcurrent())
-        if self._try(me) is None:
+        if self._try(me):
             return True
         if not await self._stand_async(deadline):
             return False
-        self._held[0] = (me, 1)
+        self._held[0] = me
         return True
 
     def release(self) -> None:
@@ -207,40 +211,37 @@ class RLock(Lined):
         Raises:
             RuntimeError: if the caller does not have it.
         """
-        me: Any = getcurrent()
-        if (type(me) is not Carrier or NESTED) and (get_running_loop() is not None or me.parent):
-            me = whoami(me)
-        held = self._held
         try:
-            found = held[0]
+            mine = self._held[0] is getcurrent()
         except KeyError:
-            found = _NOBODY
-        if found[0] is not me:
+            mine = False
+        if not mine and not self._is_owned():
             raise RuntimeError("cannot release un-acquired lock")
-        if found[1] > 1:
-            held[0] = (me, found[1] - 1)
+        if self._more:
+            self._more -= 1
         elif self._line:
             self._pass_on()
         else:
-            del held[0]
+            del self._held[0]
             if self._line:
                 self._settle()
 
     def _pass_on(self) -> None:
         """Hand it to whoever waits, or free it. The caller holds it, or was given it just now."""
-        self._held[0] = (self, 1)  # on its way
+        self._held[0] = self  # on its way
         if not give(self._line):
             del self._held[0]
             self._settle()
 
     def _settle(self) -> None:
+        held = self._held
         while self._line:
-            mark = (self, 1)
-            if self._held.setdefault(0, mark) is not mark:
+            mark = object()  # as long as nobody has it
+            if held.setdefault(0, mark) is not mark:
                 return  # who has it looks at the line when it gives it back
             if give(self._line):
                 return
-            del self._held[0]
+            del held[0]
 
     def locked(self) -> bool:
         """Whether somebody has it."""
@@ -266,9 +267,9 @@ class RLock(Lined):
         self.release()
 
     def __repr__(self) -> str:
-        found = self._held.get(0)
-        state = "unlocked" if found is None else "locked"
-        owner, count = (None, 0) if found is None else found
+        owner = self._held.get(0)
+        state = "unlocked" if owner is None else "locked"
+        count = 0 if owner is None else 1 + self._more
         return (
             f"<{state} greenbridge.{type(self).__name__} object owner={_name(owner)} "
             f"count={count} at {id(self):#x}>"
@@ -276,24 +277,18 @@ class RLock(Lined):
 
     # What threading.Condition and the threading module ask of an RLock.
 
-    def _mine(self) -> tuple[Any, int] | None:
-        """Its (owner, how often), if that is the caller."""
-        found = self._held.get(0)
-        return found if found is not None and found[0] is whoami(getcurrent()) else None
-
     def _is_owned(self) -> bool:
-        return self._mine() is not None
+        return self._held.get(0) is whoami(getcurrent())
 
     def _recursion_count(self) -> int:
-        found = self._mine()
-        return 0 if found is None else found[1]
+        return 1 + self._more if self._is_owned() else 0
 
     def _release_save(self) -> tuple[int, Any]:
-        found = self._mine()
-        if found is None:
+        count = self._recursion_count()
+        if not count:
             raise RuntimeError("cannot release un-acquired lock")
-        owner, count = found
-        self._held[0] = (owner, 1)
+        owner = self._held[0]
+        self._more = 0
         self.release()
         return count, owner
 
@@ -302,11 +297,12 @@ class RLock(Lined):
         self._restore(state)
 
     def _restore(self, state: tuple[int, Any]) -> None:
-        self._held[0] = (self._held[0][0], state[0])
+        self._more = state[0] - 1
 
     def _at_fork_reinit(self) -> None:
         self._line.clear()
         self._held.clear()
+        self._more = 0
 
 
 def _name(owner: Any) -> str:

@@ -12,7 +12,7 @@ from ._callers import whoami
 from ._conditions import Condition
 from ._lines import lock_deadline, park, park_async
 from ._locks import RLock
-from ._tickets import CoroutineTicket, NativeTicket, give, leave, new_ticket
+from ._tickets import CoroutineTicket, NativeTicket, give, new_ticket
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -37,14 +37,11 @@ class Mutex(RLock):
         super().__init__()
         self.queue: weakref.ref[Queue[Any]] = weakref.ref(queue)
 
-    def _wait(self, me: Any, deadline: float, holder: Any, natively: bool = False) -> bool:
-        mine = self._mine()
-        if mine is not None:
-            self._held[0] = (mine[0], mine[1] + 1)
-            return True
+    def _wait(self, me: Any, deadline: float, natively: bool = False) -> bool:
         line = self._line
         again = False
         while True:
+            holder = self._held.get(0)
             ticket = NativeTicket(NEVER, False) if natively else new_ticket(deadline, self, holder)
             # Who blocks an OS thread goes first: those before it may need that thread to run.
             first = again or type(ticket) is NativeTicket
@@ -52,15 +49,24 @@ class Mutex(RLock):
             self._settle()
             if not park(line, ticket, self._pass_on):
                 return False
-            holder = self._try(me)
-            if holder is None:
+            if self._try(me):
                 return True
             again = True
 
+    def _try(self, me: Any) -> bool:
+        held = self._held
+        if held:
+            if held.get(0) is me or self._is_owned():
+                self._more += 1
+                return True
+        elif held.setdefault(0, me) is me:
+            return True
+        return False
+
     def acquire_natively(self, me: Any) -> None:
         """Take it from another OS thread, without letting others run in this one."""
-        if self._try(me) is not None:
-            self._wait(me, NEVER, None, natively=True)
+        if not self._try(me):
+            self._wait(me, NEVER, natively=True)
 
     async def acquire_async(self, timeout: float = -1) -> bool:
         """As of RLock."""
@@ -68,7 +74,7 @@ class Mutex(RLock):
         deadline = lock_deadline(True, timeout)
         line = self._line
         place = len(line)
-        while self._try(me) is not None:
+        while not self._try(me):
             ticket = CoroutineTicket()
             line.insert(place, ticket)
             place = 0
@@ -79,11 +85,10 @@ class Mutex(RLock):
 
     def release(self) -> None:
         """As of RLock; afterwards what was left in the inbox is put in."""
-        found = self._mine()
-        if found is None:
+        if not self._is_owned():
             raise RuntimeError("cannot release un-acquired lock")
-        if found[1] > 1:
-            self._held[0] = (found[0], found[1] - 1)
+        if self._more:
+            self._more -= 1
             return
         del self._held[0]
         queue = self.queue()
@@ -100,12 +105,10 @@ class Mutex(RLock):
     ) -> None:
         self.release()
 
-    def _mine(self) -> tuple[Any, int] | None:
-        found = self._held.get(0)
-        if found is None:
-            return None
+    def _is_owned(self) -> bool:
+        owner = self._held.get(0)
         own = getcurrent()
-        return found if found[0] is own or found[0] is whoami(own) else None
+        return owner is not None and (owner is own or owner is whoami(own))
 
     def _pass_on(self) -> None:
         """Somebody was woken in vain: whoever is next may try."""
@@ -119,14 +122,16 @@ class Mutex(RLock):
 class Side(Condition):
     """``not_empty`` or ``not_full`` of a queue: its line is the queue's own."""
 
-    def __init__(self, mutex: Mutex, line: list[Any], reserved: list[Any]) -> None:
+    def __init__(self, mutex: Mutex, line: list[Any]) -> None:
         super().__init__(mutex)
         self._waiters = line
-        self._reserved = reserved
+        self._mutex = mutex
 
-    def _back(self, ticket: object) -> None:
+    def _back(self, ticket: Any) -> None:
         # The caller holds the mutex and looks for itself, as code over the stdlib's does.
-        leave(self._reserved, ticket)
+        queue = self._mutex.queue()
+        if queue is not None:
+            queue._put_down(ticket)
 
 
 __all__ = ("Mutex", "Side")

@@ -19,11 +19,14 @@ from typing import Any, Final, TypeVar
 
 from greenlet import getcurrent
 
+from .._carriers import Carrier
+from .._owners import Waiter
+from .._timers import NEVER
 from ._conditions import Condition
-from ._guarded import Guarded
+from ._guarded import AN_ITEM, OVER, PUT, Guarded, Hook
 from ._lines import deadline_after
 from ._mutex import Side
-from ._tickets import CoroutineTicket, new_ticket
+from ._tickets import NOTHING, CoroutineTicket, give, leave, new_ticket
 
 T = TypeVar("T")
 
@@ -44,12 +47,22 @@ class Queue(Guarded, _stdlib.Queue[T]):
 
     __module__ = "greenbridge"
 
+    _plain = True
+    _put = Hook(_stdlib.Queue._put)
+    _get = Hook(_stdlib.Queue._get)
+    _qsize = Hook(_stdlib.Queue._qsize)
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        hooks = (cls._put, cls._get, cls._qsize)
+        cls._plain = hooks == (Queue._put, Queue._get, Queue._qsize)
+
     def __init__(self, maxsize: int = 0) -> None:
         self.maxsize = maxsize
         self._init(maxsize)
         self._prepare()
-        self.not_empty: Condition = Side(self.mutex, self._getters, self._items_reserved)
-        self.not_full: Condition = Side(self.mutex, self._putters, self._places_reserved)
+        self.not_empty: Condition = Side(self.mutex, self._getters)
+        self.not_full: Condition = Side(self.mutex, self._putters)
         self.all_tasks_done: Condition = Condition(self.mutex)
         self.unfinished_tasks = 0
         self.is_shutdown = False
@@ -71,25 +84,24 @@ class Queue(Guarded, _stdlib.Queue[T]):
 
         On cancellation the item is not put in.
         """
-        mark = (getcurrent(), 1)
+        me: Any = getcurrent()
         held = self._held
-        if held.setdefault(0, mark) is not mark and not self._enter_to_put(item, block):
+        if (held or held.setdefault(0, me) is not me) and not self._enter_to_put(item, block):
             return
         try:
             if self._inbox:
                 self._empty_inbox()
+            if self.maxsize <= 0 and self._plain:  # _accept(), written out
+                self.unfinished_tasks += 1
+                if not self._getters or not give(self._getters, item):
+                    self.queue.append(item)
+                return
             if self.is_shutdown:
                 raise ShutDown
-            maxsize = self.maxsize
-            if maxsize > 0:
-                if timeout is not None and timeout < 0 and block:
-                    raise ValueError("'timeout' must be a non-negative number")
-                full = self._qsize() + len(self._places_reserved) >= maxsize
-            if maxsize <= 0 or not full:
-                self._put(item)  # _accept(), written out
-                self.unfinished_tasks += 1
-                if self._getters:
-                    self._serve()
+            if self.maxsize > 0 and block and timeout is not None and timeout < 0:
+                raise ValueError("'timeout' must be a non-negative number")
+            if self._has_place():
+                self._accept(item)
                 return
             if not block or timeout == 0:
                 raise Full
@@ -100,18 +112,19 @@ class Queue(Guarded, _stdlib.Queue[T]):
             del held[0]
             if self._inbox or self._wanted:
                 self._look_at_inbox()
-        line, reserved = self._putters, self._places_reserved
-        while True:
-            in_time = self._wait(line, reserved, ticket)
+        self._put_later(item, ticket, until)
+
+    def _put_later(self, item: T, ticket: Any, until: float) -> None:
+        while self._wait(self._putters, ticket) is not OVER:
+            self._come_back(ticket)
             try:
-                if self._put_reserved(item):
+                if self._put_promised(item):
                     return
-                if not in_time:
-                    raise Full
                 ticket = new_ticket(until, self)
-                line.insert(0, ticket)
+                self._putters.insert(0, ticket)
             finally:
-                self._go(line)
+                self._go()
+        raise Full
 
     def _enter_to_put(self, item: T, block: bool) -> bool:
         """Take the mutex, which somebody has; False if *item* was put where they look for it."""
@@ -123,13 +136,13 @@ class Queue(Guarded, _stdlib.Queue[T]):
             return True
         if self.is_shutdown:
             raise ShutDown
-        if limited and self._qsize() + len(self._inbox) >= self.maxsize:
+        if limited and self._size() + len(self._inbox) >= self.maxsize:
             raise Full
-        self._inbox.append((item,))
+        self._inbox.append((PUT, item))
         self._look_at_inbox()
         return False
 
-    def _put_reserved(self, item: T) -> bool:
+    def _put_promised(self, item: T) -> bool:
         if self.is_shutdown:
             raise ShutDown
         if not self._has_place():
@@ -140,28 +153,23 @@ class Queue(Guarded, _stdlib.Queue[T]):
     async def put_async(self, item: T, timeout: float | None = None) -> None:
         """:meth:`put` in a coroutine."""
         async with self.mutex:
-            if self.is_shutdown:
-                raise ShutDown
-            if self.maxsize > 0 and timeout is not None and timeout < 0:
+            if self.maxsize > 0 and timeout is not None and timeout < 0 and not self.is_shutdown:
                 raise ValueError("'timeout' must be a non-negative number")
-            if self._has_place():
-                self._accept(item)
+            if self._put_promised(item):
                 return
             until = deadline_after(timeout)
             ticket = CoroutineTicket()
             self._putters.append(ticket)
-        line, reserved = self._putters, self._places_reserved
-        while True:
-            in_time = await self._wait_async(line, reserved, ticket, until)
+        while await self._wait_async(self._putters, ticket, until) is not OVER:
+            self._come_back(ticket)
             try:
-                if self._put_reserved(item):
+                if self._put_promised(item):
                     return
-                if not in_time:
-                    raise Full
                 ticket = CoroutineTicket()
-                line.insert(0, ticket)
+                self._putters.insert(0, ticket)
             finally:
-                self._go(line)
+                self._go()
+        raise Full
 
     # -- get -------------------------------------------------------------------------------
 
@@ -180,9 +188,9 @@ class Queue(Guarded, _stdlib.Queue[T]):
 
         On cancellation no item is taken: whoever waits next gets it.
         """
-        mark = (getcurrent(), 1)
+        me: Any = getcurrent()
         held = self._held
-        if held.setdefault(0, mark) is not mark:
+        if held or held.setdefault(0, me) is not me:
             if block:
                 self._must_enter()
             elif not self._enter(False):
@@ -192,82 +200,108 @@ class Queue(Guarded, _stdlib.Queue[T]):
                 self._empty_inbox()
             if timeout is not None and timeout < 0 and block:
                 raise ValueError("'timeout' must be a non-negative number")
-            if self._qsize() > len(self._items_reserved):
-                item = self._get()
-                if self._putters:
-                    self._serve()
+            if self._plain:  # _take(), written out
+                if self.queue:
+                    item = self.queue.popleft()
+                    if self._putters:
+                        self._serve()
+                    return item  # type: ignore[no-any-return]
+            elif (item := self._take()) is not NOTHING:
                 return item  # type: ignore[no-any-return]
-            self._refuse_get()
-            if not block or timeout == 0:
+            if not block:
                 raise Empty
-            until = deadline_after(timeout)
-            ticket = new_ticket(until, self)
+            if timeout is None:
+                until = NEVER
+            elif timeout == 0:
+                raise Empty
+            else:
+                until = deadline_after(timeout)
+            if type(me) is Carrier and (thread := me.thread).stepper is None:
+                ticket: Any = Waiter(thread, me, until)
+            else:
+                ticket = new_ticket(until, self)
             self._getters.append(ticket)
         finally:
             del held[0]
             if self._inbox or self._wanted:
                 self._look_at_inbox()
-        line, reserved = self._getters, self._items_reserved
+        return self._get_later(ticket, until)
+
+    def _get_later(self, ticket: Any, until: float) -> T:
         while True:
-            in_time = self._wait(line, reserved, ticket)
+            try:  # _wait(), written out
+                in_time = ticket.park()
+            except BaseException:
+                if not leave(self._getters, ticket):
+                    self._give_back(ticket)
+                raise
+            if not in_time and leave(self._getters, ticket):
+                raise Empty
             try:
-                if self._qsize() > len(reserved):
-                    item = self._get()
-                    if self._putters:
-                        self._serve()
+                gift = ticket.gift
+            except AttributeError:
+                gift = NOTHING
+            if gift is not AN_ITEM and gift is not NOTHING:
+                return gift  # type: ignore[no-any-return]
+            self._come_back(ticket)
+            try:
+                if (item := self._take()) is not NOTHING:
                     return item  # type: ignore[no-any-return]
-                self._refuse_get()
-                if not in_time:
-                    raise Empty
                 ticket = new_ticket(until, self)
-                line.insert(0, ticket)
+                self._getters.insert(0, ticket)
             finally:
-                self._go(line)
+                self._go()
 
     async def get_async(self, timeout: float | None = None) -> T:
         """:meth:`get` in a coroutine."""
         async with self.mutex:
             if timeout is not None and timeout < 0:
                 raise ValueError("'timeout' must be a non-negative number")
-            if self._qsize() > len(self._items_reserved):
-                return self._take()
-            self._refuse_get()
+            if (item := self._take()) is not NOTHING:
+                return item  # type: ignore[no-any-return]
             until = deadline_after(timeout)
             ticket = CoroutineTicket()
             self._getters.append(ticket)
-        line, reserved = self._getters, self._items_reserved
         while True:
-            in_time = await self._wait_async(line, reserved, ticket, until)
+            gift = await self._wait_async(self._getters, ticket, until)
+            if gift is OVER:
+                raise Empty
+            if gift is not AN_ITEM and gift is not NOTHING:
+                return gift  # type: ignore[no-any-return]
+            self._come_back(ticket)
             try:
-                if self._qsize() > len(reserved):
-                    return self._take()
-                self._refuse_get()
-                if not in_time:
-                    raise Empty
+                if (item := self._take()) is not NOTHING:
+                    return item  # type: ignore[no-any-return]
                 ticket = CoroutineTicket()
-                line.insert(0, ticket)
+                self._getters.insert(0, ticket)
             finally:
-                self._go(line)
+                self._go()
 
-    def _take(self) -> T:
-        item = self._get()
-        if self._putters:
-            self._serve()
-        return item  # type: ignore[no-any-return]
+    def _take(self) -> Any:
+        """The next item, or NOTHING; under the mutex.
 
-    def _refuse_get(self) -> None:
-        if self.is_shutdown and not self._qsize():
+        Raises:
+            ShutDown: if there will be none.
+        """
+        size = self._size()
+        if size > self._items_promised:
+            item = self.queue.popleft() if self._plain else self._get()
+            if self._putters:
+                self._serve()
+            return item
+        if self.is_shutdown and not size:
             raise ShutDown
+        return NOTHING
 
     # -- the rest --------------------------------------------------------------------------
 
     def qsize(self) -> int:
         """How many items there are now."""
-        return self._qsize() + sum(map(len, self._inbox))
+        return self._size() + sum(what is PUT for what, _ in self._inbox)
 
     def empty(self) -> bool:
         """Whether there is no item now."""
-        return not self._qsize() and not any(self._inbox)
+        return not self.qsize()
 
     def full(self) -> bool:
         """Whether there are as many items as there may be now."""
@@ -311,6 +345,7 @@ class Queue(Guarded, _stdlib.Queue[T]):
             With *immediate* the items are dropped, each counted as done. Everybody who waits is
             woken. Never waits for anything but the mutex.
             """
+            self._plain = False
             super().shutdown(immediate)  # type: ignore[misc]  # where there is one
 
 

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from greenlet import getcurrent
 
@@ -44,6 +44,9 @@ from ._callers import holds_a_loop_up, refuse_endless
 if TYPE_CHECKING:
     Line = list[Any]
 
+#: Whoever has been given something, and not a gift.
+NOTHING: Final = "nothing"
+
 _fork: int = 0  # how many forks this process is away from the first one
 
 
@@ -59,7 +62,9 @@ if hasattr(os, "register_at_fork"):
 class NativeTicket:
     """A wait of an OS thread that has nothing to park."""
 
-    __slots__ = ("_deadline", "_fork", "_lock", "_stalls")
+    __slots__ = ("_deadline", "_fork", "_lock", "_stalls", "gift")
+
+    gift: Any
 
     def __init__(self, deadline: float, stalls: bool) -> None:
         self._deadline = deadline
@@ -86,7 +91,9 @@ class NativeTicket:
 class CoroutineTicket:
     """A wait of a coroutine: its Task awaits a future."""
 
-    __slots__ = ("_fork", "future", "loop", "lost")
+    __slots__ = ("_fork", "future", "gift", "loop", "lost")
+
+    gift: Any
 
     def __init__(self) -> None:
         self._fork = _fork
@@ -146,46 +153,46 @@ def _wake(ticket: Any) -> bool:
     return True
 
 
-def give(line: Line, reserved: Line | None = None) -> bool:
+def give(line: Line, gift: Any = NOTHING) -> bool:
     """Hand something to whoever has waited longest; False if nobody waits.
 
-    *reserved* gets the ticket before its waiter can run.
+    *gift* is what the ticket has in ``gift`` then.
     """
     while line:
         try:
             ticket = line.pop(0)
         except IndexError:
             return False
-        if reserved is not None:
-            reserved.append(ticket)
-        if type(ticket) is Waiter:
-            own: Any = getcurrent()
+        if gift is not NOTHING:
+            ticket.gift = gift
+        try:
+            parked = ticket.greenlet
             hub = ticket.owner.hub
-            if type(own) is Carrier and own.hub is hub and not hub.closed:
-                # One green thread wakes another of its hub: Waiter.wake, written out.
-                if not ticket.state:
-                    ticket.state = WOKEN
-                    if hub.more:
-                        hub.more -= 1
-                        hub.switches += 1
-                        hub.round.insert(-1, ticket.greenlet)
-                    else:
-                        hub.ready.append(ticket.greenlet)
-                        if not hub.scheduled:
-                            hub.schedule_drain()
-                return True
+            here = getcurrent().hub is hub  # type: ignore[attr-defined]
+        except AttributeError:  # it is no Waiter, or this is no green thread
+            here = False
+        if here:  # one green thread wakes another of its hub: Waiter.wake, written out
+            if not ticket.state:
+                ticket.state = WOKEN
+                if hub.more:
+                    hub.more -= 1
+                    hub.switches += 1
+                    hub.round.insert(-1, parked)
+                else:
+                    hub.ready.append(parked)
+                    if not hub.scheduled:
+                        hub.schedule_drain()
+            return True
         if _wake(ticket):
             return True
-        if reserved is not None:
-            leave(reserved, ticket)
     return False
 
 
 def give_all(line: Line) -> None:
     """Wake everybody who waits now, but nobody who comes back at once."""
-    for _ in range(len(line)):
-        if not give(line):
-            return
+    waiting = len(line)
+    while waiting and give(line):
+        waiting -= 1
 
 
 def leave(line: Line, ticket: Any) -> bool:
@@ -206,7 +213,7 @@ def new_ticket(deadline: float, what: object, holder: Any = None) -> Any:
     own: Any = getcurrent()
     if type(own) is Carrier:
         thread = own.thread
-        if thread.stepper is None:
+        if thread.stepper is None and thread.pending is None:
             return Waiter(thread, own, deadline)
     owner = current_owner()
     if owner is not None:
@@ -217,4 +224,4 @@ def new_ticket(deadline: float, what: object, holder: Any = None) -> Any:
     return NativeTicket(deadline, stalls)
 
 
-__all__ = ("CoroutineTicket", "NativeTicket", "give", "give_all", "leave", "new_ticket")
+__all__ = ("NOTHING", "CoroutineTicket", "NativeTicket", "give", "give_all", "leave", "new_ticket")
