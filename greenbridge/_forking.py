@@ -85,7 +85,7 @@ def _adopt(own: Any) -> None:
         thread.hub.round.append(ending)
         thread.stepper = None
         own.__class__ = Forked
-        own.hub = None  # it wakes nobody of the parent's
+        own.hub = None  # type: ignore[assignment]  # it wakes nobody of the parent's
     else:
         _parents.append(own.job())
         own.stepper = greenlet(_exit_child, top)
