@@ -39,6 +39,7 @@ class Step(NamedTuple):
     green: Any
     patch: str
     alias_of: str
+    may_change: bool
 
 
 def owner(module: ModuleType, name: str, live: Live) -> Any:
@@ -107,7 +108,7 @@ def resolve(
         _refuse_rival(f"{table.module}.{name}", raw)
         green = named(row.to)
         patch = row.part or table.name
-        steps.append(Step(table.module, name, holder, green, patch, ""))
+        steps.append(Step(table.module, name, holder, green, patch, "", row.may_change))
         for place in row.also:
             module_name, _, alias = place.partition(":")
             module = sys.modules.get(module_name)
@@ -117,7 +118,7 @@ def resolve(
                 holder = _settable(module_name, alias, owner(module, alias, live))
             except AttributeError:
                 continue  # a class that this platform lacks, or an import that is under way
-            steps.append(Step(module_name, alias, holder, green, patch, where))
+            steps.append(Step(module_name, alias, holder, green, patch, where, row.may_change))
     return steps
 
 

@@ -63,6 +63,7 @@ def _record(row: Stale, packages: tuple[str, ...]) -> Record | None:
         patch=source.patch,
         alias_of=f"{source.module}:{source.name}",
         added=False,
+        may_change=False,
         _holder=module,
         _prior=current,
     )

@@ -25,7 +25,8 @@ class Patch:
     note: str = ""  # what is different afterwards, one line for the documentation
     also: tuple[str, ...] = ()  # "module:name" places that hold the same original
     part: str = ""  # a name of its own for a group of rows of the table, as "dns"
-    add: bool = False  # in a class: the name need not exist before
+    add: bool = False  # the name need not exist before
+    may_change: bool = False  # programs set it themselves: what they have set is left there
     since: tuple[int, int] = (3, 10)  # first Python that has the name
     until: tuple[int, int] = (99, 0)  # first Python that lacks it
     platforms: tuple[str, ...] = ()  # beginnings of sys.platform, or "!win32"; () is all

@@ -63,6 +63,7 @@ class Record:
     patch: str  # the name to give to patch() and to only=/exclude=
     alias_of: str  # "module:name" of the row that caused this one; "" for the row itself
     added: bool  # the name did not exist before, not even inherited
+    may_change: bool  # what others have put there since is left
     _holder: Any
     _prior: Any  # the raw value in the holder's __dict__, or ABSENT
 
@@ -108,6 +109,8 @@ def _records(steps: Iterable[Step]) -> list[Record]:
             if plain(raw) is not plain(source.original):
                 continue
         green = binding_like(raw, step.holder, step.green)
+        if green is raw:
+            continue  # nothing is different here
         known = plan.get(key)
         if known is not None:
             if plain(known.green) is step.green:
@@ -122,6 +125,7 @@ def _records(steps: Iterable[Step]) -> list[Record]:
             patch=step.patch,
             alias_of=step.alias_of,
             added=raw is ABSENT,
+            may_change=step.may_change,
             _holder=step.holder,
             _prior=prior,
         )
@@ -147,14 +151,15 @@ def _undo(records: Iterable[Record]) -> None:
     with _lock:
         mine = [r for r in records if _live.get((r.module, r.name)) is r]
         for record in mine:
-            if not record.is_in_place:
+            if not record.is_in_place and not record.may_change:
                 raise PatchConflictError(
                     f"{record.module}.{record.name} is now {record.now!r}, not {record.green!r} as "
                     "greenbridge left it: something patched it afterwards. Nothing was restored; "
                     "undo that patch first, then restore again."
                 )
         for record in reversed(mine):
-            record._put_back()
+            if record.is_in_place:
+                record._put_back()
             del _live[record.module, record.name]
 
 

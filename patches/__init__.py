@@ -22,6 +22,7 @@ NAMES: Final = (
     "asyncio_base_events",
     "asyncio_events",
     "asyncio_runners",
+    "builtins",
     "fcntl",
     "multiprocessing_connection",
     "multiprocessing_popen_forkserver",
@@ -33,6 +34,7 @@ NAMES: Final = (
     "socket",
     "ssl",
     "subprocess",
+    "sys",
     "threading",
     "time",
 )

@@ -348,3 +348,22 @@ def test_a_lazy_table_imports_nothing_and_is_applied_when_somebody_does() -> Non
     with patch_all(exclude={"multiprocessing"}):
         assert sys.modules[name].Connection._recv is after
     assert not patched()
+
+
+@in_fresh_python
+def test_what_a_program_has_put_in_a_place_that_may_change_stays() -> None:
+    first, second, third = object(), object(), object()
+    place = module("place", thing=first, same=first)
+    module("greens", thing=second, same=first)
+    rows = {
+        "thing": Patch("greens:thing", may_change=True),
+        "same": Patch("greens:same", may_change=True),
+    }
+    with apply([Table("place", rows)]):
+        assert place.thing is second
+        assert [record.name for record in patched()] == ["thing"]
+    assert place.thing is first
+    with apply([Table("place", rows)]):
+        place.thing = third  # type: ignore[attr-defined]
+    assert place.thing is third
+    assert not patched()

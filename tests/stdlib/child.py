@@ -80,7 +80,11 @@ class _Reporter:
             python=sys.version,
             socket=f"{socket.socket.__module__}.{socket.socket.__qualname__}",
             patched=len(records),
-            displaced=[f"{row.module}.{row.name}" for row in records if not row.is_in_place],
+            displaced=[
+                f"{row.module}.{row.name}"
+                for row in records
+                if not row.is_in_place and not row.may_change
+            ],
             green=bool(bridge is not None and bridge.is_green()),
             **self._world.counts(),
         )
