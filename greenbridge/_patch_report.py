@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, Literal, final
 
+from ._patch_plan import ABSENT
 from ._patch_table import Table, fits, load_libraries, load_tables
 from ._patching import Record, library_state, patched
 
@@ -115,7 +116,15 @@ def stale() -> tuple[Stale, ...]:
     """
     live = patched()
     ours = {(record.module, record.name) for record in live}
-    originals = {id(r.original): r for r in reversed(live) if callable(r.original)}
+    told = {(t.module, name): row for t in load_tables() for name, row in t.replace.items()}
+    originals = {
+        id(r.original): r
+        for r in reversed(live)
+        if callable(r.original) and not getattr(told.get((r.module, r.name)), "cooperative", False)
+    }
+    # What a class had inherited stands in its base as before.
+    inherited = {id(r.original) for r in live if r._prior is ABSENT}
+    greens = {id(r.green) for r in live}
     fine = {place for table in load_tables() for place in table.holders}
     found: set[Stale] = set()
 
@@ -129,6 +138,8 @@ def stale() -> tuple[Stale, ...]:
             # Not getattr(): in a class may stand anything, and some of it loads modules when asked.
             raw = value.__func__ if isinstance(value, (classmethod, staticmethod)) else value
             if f"{module}:{dotted}" in fine:
+                continue
+            if path and id(raw) in inherited:
                 continue
             if id(raw) in originals:
                 # What an original class has inside is its own business; and so is what a C module
@@ -165,7 +176,12 @@ def stale() -> tuple[Stale, ...]:
         children: list[type] = getattr(record.original, "__subclasses__", list)()
         for child in children:
             place = f"{child.__module__}:{child.__qualname__}"
-            if id(child) not in originals and place not in fine and not _is_ours(child.__module__):
+            if (
+                id(child) not in originals
+                and id(child) not in greens
+                and place not in fine
+                and not _is_ours(child.__module__)
+            ):
                 name = label(record.original)
                 found.add(Stale(child.__module__, child.__qualname__, name, "subclass"))
     return tuple(sorted(found, key=str))

@@ -27,6 +27,7 @@ class Patch:
     part: str = ""  # a name of its own for a group of rows of the table, as "dns"
     add: bool = False  # the name need not exist before
     may_change: bool = False  # programs set it themselves: what they have set is left there
+    cooperative: bool = False  # the original waits greenly as well, where it is made after patching
     since: tuple[int, int] = (3, 10)  # first Python that has the name
     until: tuple[int, int] = (99, 0)  # first Python that lacks it
     platforms: tuple[str, ...] = ()  # beginnings of sys.platform, or "!win32"; () is all

@@ -83,10 +83,22 @@ def _insists(function: Any) -> bool:
     thread = thread_of(function)
     if thread is None:
         return _listed(function)
+    if getattr(thread, MARK, False):
+        return True
+    if type(thread) is not _stdlib.Thread and _listed(type(thread)):
+        return True
+    target = getattr(thread, "_target", None)
+    return _listed(target) and not _works_greenly(target, thread)
+
+
+def _works_greenly(target: Any, thread: Any) -> bool:
+    """Whether *target* works for an executor that the program made; see ``futures``."""
+    if target.__name__ != "_worker":
+        return False
+    executor = thread._args[0]()  # a weak reference
     return (
-        getattr(thread, MARK, False)
-        or (type(thread) is not _stdlib.Thread and _listed(type(thread)))
-        or _listed(getattr(thread, "_target", None))
+        getattr(executor, "_greenbridge_green", False)
+        and type(executor).__module__ != "concurrent.futures.interpreter"
     )
 
 
