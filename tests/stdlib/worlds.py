@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import threading
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class World:
 
         def watched() -> None:
             self._watch()
+            threading.current_thread()  # its handle is made now, and not while regrtest looks
             try:
                 tests()
             except SystemExit as end:  # a green thread's would be the program's, at once
