@@ -185,6 +185,13 @@ def soaks() -> list[Part]:
 # -- every Python ----------------------------------------------------------------------------------
 
 
+def compat_requirements() -> list[str]:
+    """The extra ``compat``, from pyproject.toml."""
+    text = (ROOT / "pyproject.toml").read_text()
+    found = re.search(r"^compat = \[.*?\n(.*?)^\]", text, re.DOTALL | re.MULTILINE)
+    return re.findall(r'^    "([^"]+)"', found[1], re.MULTILINE) if found else []
+
+
 class OnePython:
     """The parts of one CPython."""
 
@@ -206,8 +213,26 @@ class OnePython:
         python = self.found = found[self.series]
         venv = str(job.work / f"venv-{self.series}")
         job.run(*python.prefix, python.executable, "-m", "venv", venv)
-        job.run(*self.python(job), "-m", "pip", "install", "-q", ".[test,compat]")
-        job.words = f"CPython {python.version}, {python.executable}"
+        pip = [*self.python(job), "-m", "pip", "install", "-q"]
+        job.run(*pip, ".[test]")
+        job.words = f"CPython {python.version}, {python.executable}" + self.compat(job, pip)
+
+    def compat(self, job: Job, pip: list[str]) -> str:
+        """Install what the tests of hosts run against, as far as there is any for this Python.
+
+        Returns which there are not: the tests that need them skip, and say so.
+        """
+        try:
+            job.run(*pip, "--only-binary=:all:", *compat_requirements())
+            return ""
+        except Failed:
+            missing = []
+        for requirement in compat_requirements():
+            try:
+                job.run(*pip, "--only-binary=:all:", requirement)
+            except Failed:
+                missing.append(requirement)
+        return f"; not to be had for it: {', '.join(missing)}"
 
     def python(self, job: Job) -> list[str]:
         """The command of its environment's Python."""

@@ -15,6 +15,7 @@ import pytest
 import greenbridge
 from greenbridge.testing import assert_switches, heartbeat, statistics
 
+from .green import others_run, until
 from .tls_worlds import MUCH, SHORT, Tls, error_of, receive
 from .tls_worlds import green_tls as green_tls  # a fixture
 from .tls_worlds import tls as tls  # a fixture
@@ -144,10 +145,9 @@ def test_a_callback_inside_the_handshake_may_wait(green_tls: Any) -> None:
             names.append(name)
 
         tls.server.sni_callback = choose
-        with heartbeat() as beat:
+        with heartbeat() as beat, others_run(beat):
             pairs = [greenbridge.spawn(tls.pair) for _ in range(3)]
-            while not entered:
-                greenbridge.sleep(0.001)
+            until(lambda: entered)
             # Another one that uses the same TLS object waits for its turn.
             reading = greenbridge.spawn(entered[0].recv, 1)
             for pair in pairs:
@@ -157,7 +157,6 @@ def test_a_callback_inside_the_handshake_may_wait(green_tls: Any) -> None:
                     assert reading.get(timeout=LONG) == b"x"
                 client.close()
                 server.close()
-        beat.check(SHORT)
         assert names == ["localhost"] * 3
 
     green_tls(body)

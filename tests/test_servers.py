@@ -505,6 +505,7 @@ def test_who_cannot_speak_tls_is_dropped(caplog: pytest.LogCaptureFixture) -> No
         with connect(server) as client:
             client.sendall(b"GET / HTTP/1.1\r\n\r\n" * 10)
             assert b"" in iter(partial(_receive, client), None)
+        Hasty.handshake_timeout = LONG
         with trusting.wrap_socket(connect(server), server_hostname="localhost") as client:
             assert ask(client, b"x") == b"x"
 
