@@ -105,6 +105,16 @@ class Job:
             self.words = f"{first}; the second time: {last_words(self.log)}"
 
 
+def tool(job: Job, *command: str | Path, cwd: Path = ROOT) -> None:
+    """Run a command of the environment of tools."""
+    job.run(job.work / "tools" / "bin" / command[0], *command[1:], cwd=cwd)
+
+
+def tools(*command: str) -> Callable[[Job], None]:
+    """An action: one command of the environment of tools."""
+    return lambda job: tool(job, *command)
+
+
 def run_logged(
     command: Sequence[str], log: Path, limit: float, env: Mapping[str, str], cwd: Path
 ) -> int:
