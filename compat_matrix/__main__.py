@@ -30,6 +30,11 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--python", default="", help=f"separated by commas, of {', '.join(PYTHONS)}")
     add("--loop", choices=LOOPS, help="one loop instead of both")
     add("--list", action="store_true", help="show the cells and stop")
+    add(
+        "--answers",
+        action="store_true",
+        help="what is right counts as expected, even if it was slow: for a busy machine",
+    )
     add("--dry", action="store_true", help="do not write results.json")
     add("--logs", type=Path, help="keep the output of the cells in this folder")
     options = parser.parse_args(argv)
@@ -84,7 +89,11 @@ def main(argv: Sequence[str] | None = None) -> int:
                 recorded[cell.key] = outcome.seen
                 results.save(recorded)
     count = Counter(outcome.verdict for outcome in outcomes)
-    surprising = [outcome for outcome in outcomes if not outcome.is_expected]
+    surprising = [
+        outcome
+        for outcome in outcomes
+        if not outcome.is_expected and not (options.answers and outcome.verdict == "limited")
+    ]
     words = ", ".join(f"{n} {verdict}" for verdict, n in sorted(count.items()))
     print(f"{len(outcomes)} cells: {words}; {len(surprising)} not as expected")
     return 1 if surprising else 0

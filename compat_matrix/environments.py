@@ -65,11 +65,15 @@ class Environment:
         return self.installed[wanted]
 
 
+def variables() -> dict[str, str]:
+    """What a Python is started with; its system may be another one, which shares the folder."""
+    return {**os.environ, "SHARED": str(cache()), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+
+
 def _run(command: list[str]) -> str:
-    environment = {**os.environ, "SHARED": str(cache()), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     try:
         done = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=_INSTALL
+            command, cwd=ROOT, env=variables(), capture_output=True, text=True, timeout=_INSTALL
         )
     except subprocess.TimeoutExpired:
         return f"took longer than {_INSTALL:.0f} s: {' '.join(command)}"

@@ -127,6 +127,7 @@ class Session:
                 done = subprocess.run(
                     command,
                     cwd=environments.ROOT,
+                    env=environments.variables(),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=stderr,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def opened(server):
-    context = ssl.create_default_context(cafile=server.extra["ca"])
+    context = ssl.create_default_context(cadata=server.extra["ca"])
     yield f"https://localhost:{server.extra['https']}", context
 
 

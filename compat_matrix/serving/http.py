@@ -53,11 +53,10 @@ def application(latency: float) -> Any:
 async def _serve(latency: float) -> None:
     authority = trustme.CA()
     with tempfile.TemporaryDirectory() as folder:
-        certificate, chain = f"{folder}/certificate.pem", tempfile.mkstemp(suffix=".pem")[1]
+        certificate = f"{folder}/certificate.pem"
         authority.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem.write_to_path(
             certificate
         )
-        authority.cert_pem.write_to_path(chain)
         servers, ports = [], []
         for options in ({}, {"ssl_certfile": certificate}):
             listener = socket.create_server(("127.0.0.1", 0), backlog=1000)
@@ -66,7 +65,7 @@ async def _serve(latency: float) -> None:
                 application(latency), log_level="warning", lifespan="off", **options
             )
             servers.append(uvicorn.Server(config).serve(sockets=[listener]))
-        announce(port=ports[0], https=ports[1], ca=chain)
+        announce(port=ports[0], https=ports[1], ca=authority.cert_pem.bytes().decode())
         await asyncio.gather(*servers)
 
 
