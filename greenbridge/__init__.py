@@ -35,6 +35,9 @@ from ._groups import iwait as iwait
 from ._groups import joinall as joinall
 from ._groups import killall as killall
 from ._groups import wait as wait
+from ._nest import Nested as Nested
+from ._nest import nest as nest
+from ._nest import unnest as unnest
 from ._offload import offload as offload
 from ._offloaded import offload_module as offload_module
 from ._patch_rebind import rebind as rebind
@@ -95,6 +98,7 @@ __all__ = (
     "LifoQueue",
     "Lock",
     "LoopMismatchError",
+    "Nested",
     "NoPortalError",
     "NotAwaitableError",
     "PatchConflictError",
@@ -123,6 +127,7 @@ __all__ = (
     "joinall",
     "killall",
     "move_on_after",
+    "nest",
     "new_event_loop",
     "no_switch",
     "offload",
@@ -141,6 +146,7 @@ __all__ = (
     "spawn_later",
     "stale",
     "uninstall",
+    "unnest",
     "unpatch_all",
     "wait",
     "with_timeout",

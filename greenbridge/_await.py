@@ -59,7 +59,8 @@ def await_(awaitable: Awaitable[T]) -> T:
     if owner is None:
         close_refused(awaitable)
         raise NoPortalError(_no_portal_text(awaitable))
-    loop = owner.hub.loop
+    # A green Task may belong to a loop that runs inside a green thread.
+    loop = owner.hub.loop if cls is Carrier else owner.loop
     if future is not None:
         if future.get_loop() is not loop:
             _check_loop(future, loop)

@@ -163,7 +163,8 @@ class Stepper(Coroutine[Any, Any, Any]):
         owner.stepper = hub.greenlet = getcurrent()
         set_running_loop(None)
         try:
-            out = owner.resume.throw(exc)
+            # With its traceback, which would be lost: throw(exc) starts a new one.
+            out = owner.resume.throw(type(exc), exc, exc.__traceback__)
         finally:
             set_running_loop(hub.loop)
         return self._end() if out is FINISHED else out

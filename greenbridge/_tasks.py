@@ -236,7 +236,7 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
             if exc is None:
                 resume.switch(value)
             else:
-                resume.throw(exc)
+                resume.throw(type(exc), exc, exc.__traceback__)  # else that is lost
         else:
             try:
                 worker.switch(once)

@@ -50,6 +50,15 @@ LIBRARIES: tuple[Library, ...] = (
         },
     ),
     Library(
+        name="ipykernel",
+        module="ipykernel.ipkernel",
+        note="sync code in a notebook's cells can wait; `nest()` does it",
+        replace={
+            "IPythonKernel.do_execute": Patch("greenbridge.green.ipykernel:do_execute"),
+        },
+        default=False,
+    ),
+    Library(
         name="mysqlclient",
         module="MySQLdb.connections",
         note="waits for answers greenly; connecting and reading rows run in real threads",

@@ -60,6 +60,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"drivers", "green"}),
     frozenset(
         {
+            "_nest",
             "_patch_libraries",
             "_patch_plan",
             "_patch_rebind",

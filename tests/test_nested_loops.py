@@ -136,8 +136,17 @@ def test_nested_loops_whose_tasks_are_green() -> None:
         with socket.create_connection(address) as client:
             client.sendall(b"x")
 
+    async def who() -> Any:
+        await asyncio.sleep(SHORT)
+        return asyncio.get_running_loop(), asyncio.current_task()
+
+    async def awaits() -> None:
+        assert await_(who()) == (asyncio.get_running_loop(), asyncio.current_task())
+        assert await_(asyncio.ensure_future(who()))[0] is asyncio.get_running_loop()
+
     async def nested() -> list[int]:
         greenbridge.install()
+        await asyncio.create_task(awaits())
         return list(await asyncio.gather(*[asyncio.create_task(parks(i)) for i in range(5)]))
 
     async def main() -> None:

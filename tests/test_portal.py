@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import gc
 import sys
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -353,3 +354,24 @@ async def test_the_loop_is_visible_in_a_green_task() -> None:
     task = asyncio.current_task()
     body()
     await greenbridge.run_sync(body)
+
+
+def names_of(error: BaseException) -> list[str]:
+    """The functions that the traceback of *error* goes through."""
+    return [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+
+
+async def test_the_error_of_a_task_has_its_whole_traceback() -> None:
+    async def fails() -> None:
+        await asyncio.sleep(0)
+        raise Boom
+
+    def awaits() -> None:
+        await_(asyncio.ensure_future(fails()))
+
+    for call in (spawn(awaits), greenbridge.run_sync(awaits)):
+        with pytest.raises(Boom) as caught:
+            await call
+        names = names_of(caught.value)
+        assert names[-1] == "fails"
+        assert "awaits" in names

@@ -12,8 +12,9 @@ from __future__ import annotations
 import asyncio
 import sys
 from asyncio import events
-from typing import TYPE_CHECKING, Any, TypeVar
-from weakref import WeakKeyDictionary
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from weakref import WeakKeyDictionary, WeakSet
 
 from .. import _originals as _stdlib
 from .._portal import current_owner
@@ -26,6 +27,8 @@ from .._program import (
     wants_hub_loop,
 )
 from .._threads import GreenThread
+from .._threadstate import get_running_loop
+from . import _nesting
 
 if TYPE_CHECKING:
     import contextvars
@@ -46,9 +49,11 @@ __all__ = (
 T = TypeVar("T")
 
 # Runners that have the hub's loop. Any: 3.10 has no such class.
-_runs: WeakKeyDictionary[Any, ProgramRun] = WeakKeyDictionary()
+_runs: Final[WeakKeyDictionary[Any, ProgramRun]] = WeakKeyDictionary()
+# ... and those that have the loop that runs, by nest().
+_borrowers: Final[WeakSet[Any]] = WeakSet()
 # The event loops that green threads have set, which asyncio keeps per OS thread.
-_current: WeakKeyDictionary[GreenThread, asyncio.AbstractEventLoop] = WeakKeyDictionary()
+_current: Final[WeakKeyDictionary[GreenThread, asyncio.AbstractEventLoop]] = WeakKeyDictionary()
 
 
 # -- methods of asyncio's loops ---------------------------------------------------------------
@@ -62,7 +67,8 @@ def loop_run_until_complete(self: asyncio.BaseEventLoop, future: Awaitable[T]) -
     hub = root_hub()
     if hub is not None and hub.loop is self:
         return run_until_complete(hub, future)
-    return _stdlib.BaseEventLoop_run_until_complete(self, future)
+    call = partial(_stdlib.BaseEventLoop_run_until_complete, self, future)
+    return _nesting.run_until_complete(self, future, call)
 
 
 def loop_run_forever(self: asyncio.BaseEventLoop) -> None:
@@ -71,6 +77,7 @@ def loop_run_forever(self: asyncio.BaseEventLoop) -> None:
     if hub is not None and hub.loop is self:
         run_forever(hub)
     else:
+        _nesting.begins(self)
         _stdlib.BaseEventLoop_run_forever(self)
 
 
@@ -83,27 +90,41 @@ def _patched() -> bool:
 
 
 def runner_lazy_init(self: Any) -> None:
-    """``Runner._lazy_init``: take the hub's loop, where that is the one to have."""
-    created = self._loop is None and self._state is type(self._state).CREATED
-    if not (created and _patched() and wants_hub_loop(self._loop_factory)):
+    """``Runner._lazy_init``: take the hub's loop, or the one that runs, where that is due."""
+    if self._loop is not None or self._state is not type(self._state).CREATED:
         _stdlib.Runner_lazy_init(self)
-        return
-    _runs[self] = program = ProgramRun()
-    make, self._loop_factory = self._loop_factory, lambda: program.loop
+    elif _patched() and wants_hub_loop(self._loop_factory):
+        _runs[self] = program = ProgramRun()
+        _init_with(self, program.loop, self._debug)
+        program.mark(self._context)
+        # What the original does where no factory is given.
+        asyncio.set_event_loop(program.loop)
+        self._set_event_loop = True
+    elif self._loop_factory is None and (loop := _nesting.borrowable()) is not None:
+        _borrowers.add(self)
+        _init_with(self, loop, None)
+    else:
+        _stdlib.Runner_lazy_init(self)
+        _nesting.begins(self.get_loop())
+
+
+def _init_with(runner: Any, loop: asyncio.AbstractEventLoop, debug: bool | None) -> None:
+    before = runner._loop_factory, runner._debug
+    runner._loop_factory, runner._debug = (lambda: loop), debug
     try:
-        _stdlib.Runner_lazy_init(self)
+        _stdlib.Runner_lazy_init(runner)
     finally:
-        self._loop_factory = make
-    program.mark(self._context)
-    # What the original does where no factory is given.
-    asyncio.set_event_loop(program.loop)
-    self._set_event_loop = True
+        runner._loop_factory, runner._debug = before
 
 
 def runner_run(
     self: Any, coro: Coroutine[Any, Any, T], *, context: contextvars.Context | None = None
 ) -> T:
     """``Runner.run``. https://docs.python.org/3/library/asyncio-runner.html#asyncio.Runner.run"""
+    if get_running_loop() is not None:
+        self._lazy_init()
+        if self in _borrowers:
+            return _nesting.run_in_runner(self, coro, context)  # type: ignore[no-any-return]
     program = _runs.get(self)
     if program is not None and context is not None:
         program.mark(context)
@@ -111,7 +132,15 @@ def runner_run(
 
 
 def runner_close(self: Any) -> None:
-    """``Runner.close``; the hub's loop goes on if green threads are left on it."""
+    """``Runner.close``; the hub's loop goes on if green threads are left on it.
+
+    A loop that was borrowed is left as it is.
+    """
+    if self in _borrowers:
+        _borrowers.discard(self)
+        self._loop = None
+        self._state = type(self._state).CLOSED
+        return
     program = _runs.pop(self, None)
     if program is None:
         _stdlib.Runner_close(self)
@@ -153,12 +182,16 @@ if sys.version_info >= (3, 12):
         main: Coroutine[Any, Any, T], *, debug: bool | None = None, loop_factory: Any = None
     ) -> T:
         """``asyncio.run``. https://docs.python.org/3/library/asyncio-runner.html#asyncio.run"""
+        if _nesting.is_allowed_here():
+            return _nesting.run(main, debug, loop_factory)  # type: ignore[no-any-return]
         return _stdlib.asyncio_run(main, debug=debug, loop_factory=loop_factory)
 
 else:
 
     def run(main: Coroutine[Any, Any, T], *, debug: bool | None = None) -> T:
         """``asyncio.run``. https://docs.python.org/3/library/asyncio-runner.html#asyncio.run"""
+        if _nesting.is_allowed_here():
+            return _nesting.run(main, debug, None)  # type: ignore[no-any-return]
         if sys.version_info < (3, 11) and _patched() and wants_hub_loop(None):
             return _run(main, debug)
         return _stdlib.asyncio_run(main, debug=debug)

@@ -16,6 +16,7 @@ from uvloop.loop import Loop as _BaseLoop
 
 from .._offload import run_loop_natively
 from .._program import must_nest, root_hub, run_forever, run_until_complete
+from . import _nesting
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -45,7 +46,9 @@ def loop_run_until_complete(self: Any, future: Awaitable[T]) -> T:
     if hub is not None and hub.loop is self:
         return run_until_complete(hub, future)
     run: Callable[[], T] = partial(_BaseLoop.run_until_complete, self, future)
-    return run_loop_natively(self, run) if must_nest() else run()
+    if must_nest() and not self.is_running():
+        return run_loop_natively(self, run)
+    return _nesting.run_until_complete(self, future, run)
 
 
 def loop_run_forever(self: Any) -> None:
@@ -53,9 +56,10 @@ def loop_run_forever(self: Any) -> None:
     hub = root_hub()
     if hub is not None and hub.loop is self:
         run_forever(hub)
-    elif must_nest():
+    elif must_nest() and not self.is_running():
         run_loop_natively(self, partial(_BaseLoop.run_forever, self))
     else:
+        _nesting.begins(self)
         _BaseLoop.run_forever(self)
 
 
