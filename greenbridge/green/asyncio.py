@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
 
 from .. import _originals as _stdlib
+from .._idents import get_ident
 from .._portal import current_owner
 from .._program import (
     ProgramRun,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "get_event_loop",
+    "loop_check_thread",
     "loop_run_forever",
     "loop_run_until_complete",
     "new_event_loop",
@@ -57,6 +59,19 @@ _current: Final[WeakKeyDictionary[GreenThread, asyncio.AbstractEventLoop]] = Wea
 
 
 # -- methods of asyncio's loops ---------------------------------------------------------------
+
+
+def loop_check_thread(self: Any) -> None:
+    """``loop._check_thread``, called in debug mode: green threads may use the hub's loop.
+
+    It is in their OS thread, and never at work while they are. Of a loop that a green thread runs
+    itself this is not true for the others.
+    """
+    running_in = self._thread_id
+    if running_in is not None and running_in not in (get_ident(), _stdlib.get_ident()):
+        raise RuntimeError(
+            "Non-thread-safe operation invoked on an event loop other than the current one"
+        )
 
 
 def loop_run_until_complete(self: asyncio.BaseEventLoop, future: Awaitable[T]) -> T:
