@@ -8,7 +8,7 @@ asyncio. Only the import system tells green tasks apart; see :func:`import_ident
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from greenlet import getcurrent
 
@@ -20,7 +20,11 @@ from ._tasks import Worker
 if TYPE_CHECKING:
     from ._threads import GreenThread
 
-__all__ = ("get_ident", "green_thread", "ident_of", "os_ident")
+__all__ = ("HANDLERS", "get_ident", "green_thread", "ident_of", "os_ident")
+
+
+#: Greenlets in which a signal handler runs: that is the main thread's, whatever it interrupted.
+HANDLERS: Final[set[Any]] = set()
 
 
 def get_ident() -> int:
@@ -29,6 +33,8 @@ def get_ident() -> int:
     https://docs.python.org/3/library/threading.html#threading.get_ident
     """
     at: Any = getcurrent()
+    if HANDLERS and at in HANDLERS:
+        return native_ident()
     while at.parent is not None:
         if isinstance(at, Carrier):  # in the child of a fork, too
             return id(at.thread)

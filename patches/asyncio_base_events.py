@@ -5,6 +5,11 @@ from greenbridge._patching import Keep, Patch, Table
 TABLE = Table(
     module="asyncio.base_events",
     replace={
+        "BaseEventLoop._check_thread": Patch(
+            "greenbridge.green.asyncio:loop_check_thread",
+            "in debug mode: green threads may use the hub's loop, which is in their OS thread",
+            part="threading",
+        ),
         "BaseEventLoop.run_forever": Patch(
             "greenbridge.green.asyncio:loop_run_forever",
             "on the hub's own loop the main program parks",
@@ -17,7 +22,7 @@ TABLE = Table(
         ),
     },
     keep={
-        "BaseEventLoop": Keep("two of its methods are replaced"),
+        "BaseEventLoop": Keep("some of its methods are replaced"),
         "Server": Keep("waits as a coroutine does"),
     },
 )

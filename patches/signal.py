@@ -10,6 +10,12 @@ TABLE = Table(
             "what the handler raises is raised in the main program, which may be parked",
         ),
         "getsignal": Patch("greenbridge.green.signal:getsignal", "shows the user's own handler"),
+        "pthread_kill": Patch(
+            "greenbridge.green.signal:pthread_kill",
+            "knows which OS thread a green thread runs in",
+            part="threading",
+            platforms=("!win32",),
+        ),
         "set_wakeup_fd": Patch(
             "greenbridge.green.signal:set_wakeup_fd",
             "belongs to the main program; the hub's loop gets it back",
@@ -44,7 +50,6 @@ TABLE = Table(
         "default_int_handler": Keep("raises KeyboardInterrupt where it is called"),
         "getitimer": Keep("reads a timer", platforms=("!win32",)),
         "pidfd_send_signal": Keep("sends, at once", platforms=("linux",)),
-        "pthread_kill": Keep("sends, at once", platforms=("!win32",)),
         "pthread_sigmask": Keep("sets the mask of the OS thread, at once", platforms=("!win32",)),
         "raise_signal": Keep("sends, at once"),
         "setitimer": Keep("starts a timer, at once", platforms=("!win32",)),

@@ -5,6 +5,12 @@ from greenbridge._patching import Keep, Patch, Table
 TABLE = Table(
     module="time",
     replace={
+        "pthread_getcpuclockid": Patch(
+            "greenbridge.green.time:pthread_getcpuclockid",
+            "knows which OS thread a green thread runs in",
+            part="threading",
+            platforms=("linux",),
+        ),
         "sleep": Patch("greenbridge.green.time:sleep", "parks on the hub; sleep(0) yields"),
     },
     keep={
@@ -25,7 +31,6 @@ TABLE = Table(
         "perf_counter_ns": Keep("reads a clock"),
         "process_time": Keep("reads a clock"),
         "process_time_ns": Keep("reads a clock"),
-        "pthread_getcpuclockid": Keep("names a clock", platforms=("linux",)),
         "strftime": Keep("formats text"),
         "strptime": Keep("parses text"),
         "struct_time": Keep("a record type"),

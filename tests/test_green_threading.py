@@ -318,3 +318,134 @@ def test_a_native_thread_joins_a_green_one_and_shares_locks_with_it() -> None:
 
     asyncio.run(main())
     assert (inside, most) == (0, 1)
+
+
+@in_fresh_python
+def test_ctrl_c_is_for_the_main_program_not_for_its_threads() -> None:
+    import greenbridge.auto  # noqa: F401  # isort: skip
+    import os
+    import signal
+    import threading
+
+    import pytest
+
+    ended: list[str] = []
+
+    def interrupts() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        ended.append("in order")
+
+    thread = threading.Thread(target=interrupts)
+    with pytest.raises(KeyboardInterrupt):
+        thread.start()
+        thread.join()
+    thread.join()
+    assert ended == ["in order"]
+
+
+@in_fresh_python
+def test_a_second_ctrl_c_ends_a_thread_that_computes_without_a_pause() -> None:
+    import greenbridge.auto  # noqa: F401  # isort: skip
+    import os
+    import signal
+    import threading
+
+    import pytest
+
+    seen: list[type[BaseException]] = []
+    threading.excepthook = lambda args: seen.append(args.exc_type)
+
+    def computes() -> None:
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+            for _ in range(1000):
+                sum(range(100))
+        seen.append(RuntimeError)  # pragma: no cover  # what must not happen
+
+    thread = threading.Thread(target=computes)
+    with pytest.raises(KeyboardInterrupt):
+        thread.start()
+        thread.join()
+    thread.join()
+    assert seen == [KeyboardInterrupt]
+
+
+@as_plain_and_patched
+def test_a_signal_handler_runs_as_the_main_thread() -> None:
+    import os
+    import signal
+    import threading
+
+    seen: list[object] = []
+    main = threading.main_thread()
+    twice = threading.Semaphore(0)
+
+    def handler(signum: int, frame: object) -> None:
+        seen.append((threading.get_ident() == main.ident, threading.current_thread() is main))
+        twice.release()
+
+    def send() -> None:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        go.wait()
+        signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+
+    go = threading.Event()
+    signal.signal(signal.SIGUSR1, handler)
+    thread = threading.Thread(target=send)
+    thread.start()
+    assert twice.acquire(timeout=20)
+    go.set()
+    assert twice.acquire(timeout=20)
+    thread.join()
+    assert seen == [(True, True)] * 2
+
+
+@in_fresh_python
+def test_a_loop_in_debug_mode_knows_its_green_threads() -> None:
+    import greenbridge.auto  # isort: skip
+    import asyncio
+    import threading
+    import time
+
+    import pytest
+
+    import greenbridge
+
+    done: list[str] = []
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    def factory() -> asyncio.AbstractEventLoop:
+        loop = asyncio.SelectorEventLoop()
+        loop.set_debug(True)
+        return loop
+
+    def work() -> None:
+        time.sleep(0.001)
+        greenbridge.await_(asyncio.sleep(0.001))
+        done.append("thread")
+
+    async def nested() -> None:
+        loops.append(asyncio.get_running_loop())
+        await asyncio.sleep(0.01)
+
+    def inner() -> None:
+        loop = factory()
+        loop.run_until_complete(nested())
+        loop.close()
+
+    def elsewhere() -> None:
+        while not loops:
+            time.sleep(0.001)
+        with pytest.raises(RuntimeError, match="Non-thread-safe"):
+            loops[0].call_soon(print)
+        done.append("refused")
+
+    def main() -> None:
+        threads = [threading.Thread(target=target) for target in (work, elsewhere, inner)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    greenbridge.run(main, loop_factory=factory)
+    assert sorted(done) == ["refused", "thread"]

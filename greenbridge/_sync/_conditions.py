@@ -149,8 +149,6 @@ class Condition(_stdlib.Condition):
         """Wake everybody who waits; otherwise as :meth:`notify`."""
         self.notify(len(self._waiters))
 
-    notifyAll = notify_all
-
     async def acquire_async(self, timeout: float = -1) -> bool:
         """Take the lock in a coroutine; False after *timeout* seconds."""
         acquire = getattr(self._lock, "acquire_async", None)

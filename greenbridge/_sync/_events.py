@@ -32,8 +32,6 @@ class Event(Lined, _stdlib.Event):
         """Whether it is set."""
         return self._free
 
-    isSet = is_set
-
     def set(self) -> None:
         """Set it and wake everybody who waits. They return True even if it is cleared at once."""
         self._free = True

@@ -45,13 +45,14 @@ class Begun(Event):
 class Sentinel:
     """Stands for ``Thread._tstate_lock`` (before 3.13): it is held until its green thread ends.
 
-    Only whether it can be had matters, so nobody ever holds it otherwise.
+    Whoever has it then gives it back at once.
     """
 
-    __slots__ = ("__weakref__", "green")
+    __slots__ = ("__weakref__", "_lock", "green")
 
     def __init__(self, green: Any) -> None:
         self.green = green
+        self._lock = _originals.allocate_lock()
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """Wait for the end; False if it has not come."""
@@ -59,18 +60,21 @@ class Sentinel:
         if blocking and timeout < 0 and green is current_green():
             return True  # takes it for itself; in the child of a fork that comes late
         if blocking and not green.ready():
+            if green is current_green():  # threading's hook in the child of a fork
+                return True
             green.join(None if timeout < 0 else timeout)
-        return bool(green.ready())
+        return bool(green.ready()) and self._lock.acquire(blocking, timeout)
 
     def locked(self) -> bool:
         """Whether the thread lives."""
-        return not self.green.ready()
+        return not self.green.ready() or self._lock.locked()
 
     def release(self) -> None:
-        """Nothing is held."""
+        """Give it back."""
+        self._lock.release()
 
     def _at_fork_reinit(self) -> None:
-        """Nothing is held."""
+        """Before the end nobody has it."""
 
 
 @final

@@ -34,8 +34,6 @@ _native_get = _native.__getattribute__
 _native_set = _native.__setattr__
 _native_delete = _native.__delattr__
 _plain_get = object.__getattribute__
-_plain_set = object.__setattr__
-_plain_delete = object.__delattr__
 
 
 class local(_native):  # type: ignore[misc, valid-type]  # bound at run time
@@ -76,8 +74,10 @@ class local(_native):  # type: ignore[misc, valid-type]  # bound at run time
         own_dict = _dict_of(self, getcurrent(), True)
         if own_dict is None or name == "__dict__":
             _native_set(self, name, value)
-        elif type(self) is not local and _has(self, name, "__set__"):
-            _plain_set(self, name, value)
+            return
+        found: Any = None if type(self) is local else _descriptor(self, name)
+        if hasattr(found, "__set__"):
+            type(found).__set__(found, self, value)
         else:
             own_dict[name] = value
 
@@ -85,8 +85,10 @@ class local(_native):  # type: ignore[misc, valid-type]  # bound at run time
         own_dict = _dict_of(self, getcurrent(), True)
         if own_dict is None or name == "__dict__":
             _native_delete(self, name)
-        elif type(self) is not local and _has(self, name, "__delete__"):
-            _plain_delete(self, name)
+            return
+        found: Any = None if type(self) is local else _descriptor(self, name)
+        if hasattr(found, "__delete__"):
+            type(found).__delete__(found, self)
         elif own_dict.pop(name, own_dict) is own_dict:
             raise AttributeError(
                 f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
@@ -101,12 +103,12 @@ _tasks: Any = local._local__tasks
 _get_tasks, _set_tasks = _tasks.__get__, _tasks.__set__
 
 
-def _has(self: local, name: str, what: str) -> bool:
-    """Whether the class has a data descriptor *name*, a property or a slot."""
+def _descriptor(self: local, name: str) -> Any:
+    """What the class has as *name*: a property or a slot may handle the access."""
     for kind in type(self).__mro__:
         if name in vars(kind):
-            return hasattr(vars(kind)[name], what)
-    return False
+            return vars(kind)[name]
+    return None
 
 
 def _dict_of(self: local, own: Any, initialise: bool) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ import threading as _stdlib
 import traceback
 from contextvars import Context
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from .. import _originals
 from .._errors import HubConflictError
@@ -43,6 +43,7 @@ class Started(GreenThread):
 
     __slots__ = ("function",)
 
+    stands_in: ClassVar[bool] = True  # Ctrl-C is not for it
     function: Any  # what it was started with; until its end
 
     def finish(self, value: Any, error: BaseException | None) -> Any:

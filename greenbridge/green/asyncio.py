@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from .. import _originals as _stdlib
+from .._idents import get_ident
 from .._portal import current_owner
 from .._program import (
     ProgramRun,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "get_event_loop",
+    "loop_check_thread",
     "loop_run_forever",
     "loop_run_until_complete",
     "new_event_loop",
@@ -52,6 +54,19 @@ _current: WeakKeyDictionary[GreenThread, asyncio.AbstractEventLoop] = WeakKeyDic
 
 
 # -- methods of asyncio's loops ---------------------------------------------------------------
+
+
+def loop_check_thread(self: Any) -> None:
+    """``loop._check_thread``, called in debug mode: green threads may use the hub's loop.
+
+    It is in their OS thread, and never at work while they are. Of a loop that a green thread runs
+    itself this is not true for the others.
+    """
+    running_in = self._thread_id
+    if running_in is not None and running_in not in (get_ident(), _stdlib.get_ident()):
+        raise RuntimeError(
+            "Non-thread-safe operation invoked on an event loop other than the current one"
+        )
 
 
 def loop_run_until_complete(self: asyncio.BaseEventLoop, future: Awaitable[T]) -> T:

@@ -16,9 +16,12 @@ import signal as _stdlib
 from os import getpid
 from typing import TYPE_CHECKING, Any, Final, final
 
+from greenlet import getcurrent
+
 from .. import _originals
 from .._amid import Amid
 from .._hub import _local
+from .._idents import HANDLERS, os_ident
 from .._interrupts import CtrlC
 from .._main import is_main
 from .._originals import get_ident
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = (
     "getsignal",
     "pause",
+    "pthread_kill",
     "set_wakeup_fd",
     "signal",
     "sigtimedwait",
@@ -52,6 +56,7 @@ __all__ = (
 _signal: Final = _originals.signal_signal
 _getsignal: Final = _originals.signal_getsignal
 _set_wakeup_fd: Final = _originals.signal_set_wakeup_fd
+_pthread_kill: Final[Any] = getattr(_stdlib, "pthread_kill", None)
 
 # What the hub's loop is woken by, while a loop nested in the main program has its place.
 _lent: tuple[Hub, int] | None = None
@@ -67,6 +72,9 @@ class _Guard:
         self.handler = handler
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
+        own = getcurrent()
+        outermost = own not in HANDLERS
+        HANDLERS.add(own)
         try:
             with Amid("a signal handler"):
                 self.handler(signum, frame)
@@ -77,6 +85,9 @@ class _Guard:
             _end_pauses(everybody=False)
         else:
             _end_pauses(everybody=True)
+        finally:
+            if outermost:
+                HANDLERS.discard(own)
         hub = _local.hub
         if hub is not None and hub.ready:
             # What it has spawned or woken: the loop may sleep, and goes on sleeping.
@@ -140,6 +151,14 @@ def signal(signalnum: int, handler: _Handler) -> _Handler:
 def getsignal(signalnum: int) -> _Handler:
     """The handler that was set, SIG_IGN, SIG_DFL, or None if it was not set from Python."""
     return _shown(_getsignal(signalnum))
+
+
+def pthread_kill(thread_id: int, signalnum: int, /) -> None:
+    """Send a signal to a thread; one for a green thread goes to the OS thread that it runs in.
+
+    https://docs.python.org/3/library/signal.html#signal.pthread_kill
+    """
+    _pthread_kill(os_ident(thread_id), signalnum)
 
 
 def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:

@@ -1,21 +1,32 @@
-"""Stand-in for ``time.sleep``, the one call of ``time`` that waits."""
+"""Stand-in for ``time.sleep``, the one call of ``time`` that waits, and for one about threads."""
 
 from __future__ import annotations
 
 import sys
-from typing import SupportsFloat, SupportsIndex
+import time as _stdlib
+from typing import Any, Final, SupportsFloat, SupportsIndex
 
+from .._idents import os_ident
 from .._originals import time_sleep
 from .._waiting import parkable
 from .._waiting import sleep as park_for
 from ._numbers import number
 
-__all__ = ("sleep",)
+__all__ = ("pthread_getcpuclockid", "sleep")
 
 # The original's largest argument is 2**63 - 1 nanoseconds (292 years); whatever is near it
 # or above goes to the original, which raises.
 _MAX_S = 9_223_372_035.0
+_getcpuclockid: Final[Any] = getattr(_stdlib, "pthread_getcpuclockid", None)
 _AUDITED = sys.version_info >= (3, 13)
+
+
+def pthread_getcpuclockid(thread_id: int, /) -> int:
+    """The clock of a thread's CPU time; of a green thread that of its OS thread.
+
+    https://docs.python.org/3/library/time.html#time.pthread_getcpuclockid
+    """
+    return _getcpuclockid(os_ident(thread_id))  # type: ignore[no-any-return]
 
 
 def sleep(seconds: SupportsFloat | SupportsIndex, /) -> None:

@@ -41,6 +41,7 @@ class Suite:
 GROUPS: Final = {
     "foundation": "sockets, TLS, selecting, and the clients and servers built on them",
     "processes": "child processes, signals, descriptors, fork and multiprocessing",
+    "threads": "threads, what they are made of, and what depends on them",
 }
 
 #: For a suite that asks for the network, but (mostly) stays on loopback.
@@ -79,6 +80,17 @@ SUITES: Final = (
     Suite("test_wait4", "processes"),
     Suite("test_pty", "processes"),
     Suite("test_popen", "processes"),
+    Suite("test_thread", "threads"),
+    Suite("test_threading", "threads", cost=60.0),
+    Suite("test_threading_local", "threads"),
+    Suite("test_threadsignals", "threads"),
+    Suite("test_weakref", "threads", cost=20.0, waits=False),
+    Suite("test_gc", "threads"),
+    Suite("test_sys_settrace", "threads", waits=False),
+    Suite("test_contextlib", "threads", waits=False),
+    Suite("test_logging", "threads", cost=30.0),
+    Suite("test_importlib.test_locks", "threads"),
+    Suite("test_importlib.test_threaded_import", "threads"),
 )
 
 
