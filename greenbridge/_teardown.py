@@ -268,6 +268,35 @@ def _at_exit() -> None:
     for hub in HUBS[:]:
         if hub.owned and hub.ident == get_ident():
             shutdown(hub)
+    _outlive_greenlet()
+
+
+class _Last:
+    """Stands for the current greenlet when greenlet has ended: a main one, that nothing parks."""
+
+    parent: Final = None
+
+
+_last: Final = _Last()
+
+
+def _outlive_greenlet() -> None:
+    """Have locks and queues work in destructors that run while the interpreter ends.
+
+    greenlet refuses to say which greenlet is the current one when its own ``atexit`` function has
+    run. Ours runs before that, and only from then on the name costs more.
+    """
+
+    def current() -> Any:
+        try:
+            return getcurrent()
+        except RuntimeError:
+            return _last
+
+    for name, module in list(sys.modules.items()):
+        ours = name.partition(".")[0] == __package__ and name != __name__
+        if ours and vars(module).get("getcurrent") is getcurrent:
+            vars(module)["getcurrent"] = current
 
 
 on_self_start.append(_arrange_end)

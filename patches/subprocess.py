@@ -29,6 +29,6 @@ TABLE = Table(
     holders={
         "subprocess:Popen._internal_poll": "it only asks",
         "subprocess:_del_safe.waitpid": Keep("for Popen._internal_poll", since=(3, 13)),
-        "subprocess:_waitpid": Keep("for Popen._internal_poll", until=(3, 13)),
+        "subprocess:_waitpid": Keep("for Popen._internal_poll", since=(3, 11), until=(3, 13)),
     },
 )

@@ -11,6 +11,8 @@ from .fresh import in_fresh_python
 if TYPE_CHECKING:
     import threading
 
+    from .conftest import FreshPython
+
 
 @as_plain_and_patched
 def test_threads_are_started_listed_and_joined() -> None:
@@ -368,6 +370,49 @@ def test_a_second_ctrl_c_ends_a_thread_that_computes_without_a_pause() -> None:
         thread.join()
     thread.join()
     assert seen == [KeyboardInterrupt]
+
+
+@in_fresh_python
+def test_ctrl_c_with_the_default_handler_set_again_is_the_main_programs() -> None:
+    import greenbridge.auto  # noqa: F401  # isort: skip
+    import _thread
+    import signal
+    import threading
+
+    import pytest
+
+    thread = threading.Thread(target=_thread.interrupt_main)
+    thread.start()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    assert before is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with pytest.raises(KeyboardInterrupt):
+        thread.join()
+    thread.join()
+
+
+def test_locks_work_in_destructors_at_the_end_of_the_interpreter(fresh_python: FreshPython) -> None:
+    done = fresh_python(
+        """
+import greenbridge.auto
+import posix, queue, sys, threading
+
+class Last:
+    def __init__(self):
+        self.lock, self.rlock, self.queue = threading.Lock(), threading.RLock(), queue.Queue()
+
+    def __del__(self, write=posix.write):
+        with self.lock, self.rlock, self.rlock:
+            self.queue.put(b"so")
+        write(1, self.queue.get())
+
+sys.last_of_all = Last()
+thread = threading.Thread(target=int)
+thread.start()
+thread.join()
+"""
+    )
+    assert (done.stdout, done.stderr) == ("so", "")
 
 
 @as_plain_and_patched

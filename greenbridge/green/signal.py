@@ -22,7 +22,7 @@ from .. import _originals
 from .._amid import Amid
 from .._hub import _local
 from .._idents import HANDLERS, os_ident
-from .._interrupts import CtrlC
+from .._interrupts import CtrlC, guard
 from .._main import is_main
 from .._originals import get_ident
 from .._portal import current_owner
@@ -143,9 +143,12 @@ def signal(signalnum: int, handler: _Handler) -> _Handler:
         ValueError: not in the main OS thread, or no such signal.
         TypeError: *handler* is neither callable nor SIG_IGN or SIG_DFL.
     """
-    if callable(handler) and handler is not _stdlib.default_int_handler:
-        handler = _Guard(handler)
-    return _shown(_signal(signalnum, handler))
+    default = handler is _stdlib.default_int_handler
+    before = _signal(signalnum, _Guard(handler) if callable(handler) and not default else handler)
+    hub = _local.hub if default and signalnum == _stdlib.SIGINT else None
+    if hub is not None and hub.owned and not hub.closed:
+        guard(hub)
+    return _shown(before)
 
 
 def getsignal(signalnum: int) -> _Handler:
