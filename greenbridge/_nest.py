@@ -28,7 +28,7 @@ class Nested:
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None) -> None:
         #: The one loop that it is about; None is every loop.
-        self.loop = loop
+        self.loop: asyncio.AbstractEventLoop | None = loop
 
     def undo(self) -> None:
         """Forbid it again. Calls that have begun go on; a second call does nothing.

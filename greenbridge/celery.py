@@ -23,14 +23,30 @@ from ._patch_rebind import rebind
 from ._patching import patch_all
 from ._spawn import current_green, spawn, spawn_later
 
-try:
-    from billiard.exceptions import SoftTimeLimitExceeded
-    from celery.concurrency.base import BasePool, apply_target
-except ImportError as error:
-    raise ImportError(
-        "greenbridge.celery is a pool for Celery's worker, which is not installed. Write: "
-        "pip install celery"
-    ) from error
+if TYPE_CHECKING:
+
+    class BasePool:
+        """What is used of Celery's own, which has no types."""
+
+        app: Any
+        limit: int
+        options: dict[str, Any]
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+        def _get_info(self) -> dict[str, Any]: ...
+
+    class SoftTimeLimitExceeded(Exception): ...
+
+    def apply_target(*args: Any, **kwargs: Any) -> Any: ...
+else:
+    try:
+        from billiard.exceptions import SoftTimeLimitExceeded
+        from celery.concurrency.base import BasePool, apply_target
+    except ImportError as _error:
+        raise ImportError(
+            "greenbridge.celery is a pool for Celery's worker, which is not installed. Write: "
+            "pip install celery"
+        ) from _error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -163,7 +179,7 @@ class _Job:
         callback: Callable[..., Any] | None,
         accept_callback: Callable[..., Any] | None,
     ) -> None:
-        self.pid = next(_numbers)  # stands for the process of a prefork pool
+        self.pid: int = next(_numbers)  # stands for the process of a prefork pool
         self.thread: GreenThread | None = None
         self.on_timeout: Callable[..., Any] | None = None
         self.timeout: float | None = None

@@ -28,11 +28,11 @@ from ._timers import check_seconds
 
 try:
     import requests as _requests
-except ImportError as error:
+except ImportError as _error:
     raise ImportError(
         "greenbridge.requests sends through the requests library, which is not installed. Write: "
         "pip install requests"
-    ) from error
+    ) from _error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -128,13 +128,13 @@ class AsyncRequest:
 
 
 request = AsyncRequest
-options = partial(AsyncRequest, "OPTIONS")
-head = partial(AsyncRequest, "HEAD")
-get = partial(AsyncRequest, "GET")
-post = partial(AsyncRequest, "POST")
-put = partial(AsyncRequest, "PUT")
-patch = partial(AsyncRequest, "PATCH")
-delete = partial(AsyncRequest, "DELETE")
+options: partial[AsyncRequest] = partial(AsyncRequest, "OPTIONS")
+head: partial[AsyncRequest] = partial(AsyncRequest, "HEAD")
+get: partial[AsyncRequest] = partial(AsyncRequest, "GET")
+post: partial[AsyncRequest] = partial(AsyncRequest, "POST")
+put: partial[AsyncRequest] = partial(AsyncRequest, "PUT")
+patch: partial[AsyncRequest] = partial(AsyncRequest, "PATCH")
+delete: partial[AsyncRequest] = partial(AsyncRequest, "DELETE")
 
 
 def send(request: AsyncRequest, pool: Pool | None = None, stream: bool = False) -> GreenThread:

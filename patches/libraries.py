@@ -32,8 +32,8 @@ LIBRARIES: tuple[Library, ...] = (
         module="confluent_kafka",
         note="calls that wait for the broker run in real threads",
         replace={
-            "Consumer": Patch("greenbridge.drivers.confluent_kafka:Consumer", "a subclass"),
-            "Producer": Patch("greenbridge.drivers.confluent_kafka:Producer", "a subclass"),
+            "Consumer": Patch("greenbridge._drivers.confluent_kafka:Consumer", "a subclass"),
+            "Producer": Patch("greenbridge._drivers.confluent_kafka:Producer", "a subclass"),
         },
     ),
     Library(
@@ -41,11 +41,13 @@ LIBRARIES: tuple[Library, ...] = (
         module="grpc._channel",
         note="calls with one answer wait greenly for the future that grpc makes of them",
         replace={
-            "_UnaryUnaryMultiCallable.__call__": Patch("greenbridge.drivers.grpc:unary_call"),
-            "_UnaryUnaryMultiCallable.with_call": Patch("greenbridge.drivers.grpc:unary_with_call"),
-            "_StreamUnaryMultiCallable.__call__": Patch("greenbridge.drivers.grpc:stream_call"),
+            "_UnaryUnaryMultiCallable.__call__": Patch("greenbridge._drivers.grpc:unary_call"),
+            "_UnaryUnaryMultiCallable.with_call": Patch(
+                "greenbridge._drivers.grpc:unary_with_call"
+            ),
+            "_StreamUnaryMultiCallable.__call__": Patch("greenbridge._drivers.grpc:stream_call"),
             "_StreamUnaryMultiCallable.with_call": Patch(
-                "greenbridge.drivers.grpc:stream_with_call"
+                "greenbridge._drivers.grpc:stream_with_call"
             ),
         },
     ),
@@ -63,29 +65,29 @@ LIBRARIES: tuple[Library, ...] = (
         module="MySQLdb.connections",
         note="waits for answers greenly; connecting and reading rows run in real threads",
         replace={
-            "Connection": Patch("greenbridge.drivers.mysqlclient:Connection", "a subclass"),
+            "Connection": Patch("greenbridge._drivers.mysqlclient:Connection", "a subclass"),
         },
     ),
     Library(
         name="psycopg",
         module="psycopg.waiting",
         note="waits greenly, with the C implementation, too",
-        replace={"wait": Patch("greenbridge.drivers.psycopg:wait")},
+        replace={"wait": Patch("greenbridge._drivers.psycopg:wait")},
     ),
     Library(
         name="psycopg2",
         module="psycopg2.extensions",
         note="its wait callback is set, unless the program sets one; COPY and large objects are "
         "not possible then, as psycopg2 documents",
-        hook="greenbridge.drivers.psycopg2:hook",
+        hook="greenbridge._drivers.psycopg2:hook",
     ),
     Library(
         name="pycurl",
         module="pycurl",
         note="transfers run in real threads, and so do their callbacks",
         replace={
-            "Curl": Patch("greenbridge.drivers.pycurl:Curl", "a subclass"),
-            "CurlMulti": Patch("greenbridge.drivers.pycurl:CurlMulti", "a subclass"),
+            "Curl": Patch("greenbridge._drivers.pycurl:Curl", "a subclass"),
+            "CurlMulti": Patch("greenbridge._drivers.pycurl:CurlMulti", "a subclass"),
         },
     ),
     Library(
@@ -93,11 +95,11 @@ LIBRARIES: tuple[Library, ...] = (
         module="zmq",
         note="sockets and pollers wait greenly for the descriptor of ZeroMQ",
         replace={
-            "Context._socket_class": Patch("greenbridge.drivers.zmq:Socket", "a subclass"),
-            "Poller": Patch("greenbridge.drivers.zmq:Poller", "a subclass"),
-            "Socket": Patch("greenbridge.drivers.zmq:Socket", "a subclass"),
-            "select": Patch("greenbridge.drivers.zmq:select"),
-            "zmq_poll": Patch("greenbridge.drivers.zmq:poll"),
+            "Context._socket_class": Patch("greenbridge._drivers.zmq:Socket", "a subclass"),
+            "Poller": Patch("greenbridge._drivers.zmq:Poller", "a subclass"),
+            "Socket": Patch("greenbridge._drivers.zmq:Socket", "a subclass"),
+            "select": Patch("greenbridge._drivers.zmq:select"),
+            "zmq_poll": Patch("greenbridge._drivers.zmq:poll"),
         },
     ),
     Library(
@@ -106,7 +108,7 @@ LIBRARIES: tuple[Library, ...] = (
         note="statements run in real threads, one at a time for a connection",
         replace={
             "connect": Patch(
-                "greenbridge.drivers.sqlite3:connect", also=("sqlite3.dbapi2:connect",)
+                "greenbridge._drivers.sqlite3:connect", also=("sqlite3.dbapi2:connect",)
             ),
         },
         default=False,

@@ -57,7 +57,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "_waiting",
         }
     ),
-    frozenset({"drivers", "green"}),
+    frozenset({"_drivers", "green"}),
     frozenset(
         {
             "_nest",

@@ -57,6 +57,8 @@ class Queue(Guarded, _stdlib.Queue[T]):
         hooks = (cls._put, cls._get, cls._qsize)
         cls._plain = hooks == (Queue._put, Queue._get, Queue._qsize)
 
+    unfinished_tasks: int
+
     def __init__(self, maxsize: int = 0) -> None:
         self.maxsize = maxsize
         self._init(maxsize)

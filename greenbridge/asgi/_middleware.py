@@ -33,7 +33,7 @@ class GreenMiddleware:
     __slots__ = ("app",)
 
     def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+        self.app: ASGIApp = app
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         """Serve one connection of the server, as ASGI says."""

@@ -21,8 +21,10 @@ __all__ = ("do_execute",)
 _do_execute: Final[Any] = IPythonKernel.do_execute
 
 
-@functools.wraps(_do_execute)
 async def do_execute(self: Any, *args: Any, **kwargs: Any) -> Any:
     """``IPythonKernel.do_execute``: in a cell sync code can wait."""
     pool = pool_of(asyncio.get_running_loop())
     return await GreenCoro(pool, _do_execute(self, *args, **kwargs))
+
+
+functools.update_wrapper(do_execute, _do_execute)

@@ -50,7 +50,7 @@ def wait(self: Any, timeout: float | None) -> int:
 class _Io(types.ModuleType):
     """The ``io`` module, as ``subprocess`` sees it: with an ``open`` whose pipes park."""
 
-    open = staticmethod(open_fd)
+    open: Any = staticmethod(open_fd)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(_io, name)

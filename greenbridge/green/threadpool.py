@@ -65,7 +65,7 @@ async def run_sync(
 class _Threads:
     """``anyio.to_thread``, with the function above."""
 
-    run_sync = staticmethod(run_sync)
+    run_sync: Any = staticmethod(run_sync)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(_to_thread, name)

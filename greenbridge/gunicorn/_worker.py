@@ -84,9 +84,10 @@ class Worker(AsyncWorker):
     """
 
     alive: bool
+    nr: int  # requests so far
     pool: Pool
     ssl_context: Any = None
-    http2 = False
+    http2: bool = False
     settings: Any  # those that requests need, when all hooks that may change them have run
     base_environ: dict[str, Any]
     script_name: str

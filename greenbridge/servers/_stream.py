@@ -45,7 +45,7 @@ class StreamServer(BaseServer):
         ValueError: if the address is none.
     """
 
-    backlog = 128
+    backlog: int = 128
     #: Seconds that a client has for the TLS handshake; None is no limit. As asyncio.
     handshake_timeout: ClassVar[float | None] = 60.0
 
@@ -65,7 +65,9 @@ class StreamServer(BaseServer):
                 raise TypeError("backlog says nothing about a socket that listens already")
             self.backlog = backlog
         self._reuse_port = reuse_port
-        self.ssl_context = _context(**ssl_args) if ssl_args and not ssl_context else ssl_context
+        self.ssl_context: ssl.SSLContext | None = ssl_context
+        if ssl_args and ssl_context is None:
+            self.ssl_context = _context(**ssl_args)
         if ssl_context is not None and ssl_args:
             raise TypeError(f"ssl_context says it all: leave out {', '.join(sorted(ssl_args))}")
         super().__init__(listener, handle, spawn)
