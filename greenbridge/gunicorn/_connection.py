@@ -155,12 +155,13 @@ class Connection:
         worker = self.worker
         environ: dict[str, Any] = {}
         resp = None
-        began = datetime.now()
+        settings = worker.settings
+        began = datetime.now() if worker.access else None
         try:
-            worker.settings.pre_request(worker, req)
+            settings.pre_request(worker, req)
             resp, environ = create(self, req)
             worker.count()
-            if not worker.settings.keepalive:
+            if not settings.keepalive:
                 resp.force_close()
             if not self._respond(req, resp, environ, began):
                 return False
@@ -177,7 +178,7 @@ class Connection:
             return False
         finally:
             try:
-                worker.settings.post_request(worker, req, environ, resp)
+                settings.post_request(worker, req, environ, resp)
             except Exception:
                 worker.log.exception("Exception in post_request hook")
         return self._goes_on(resp)
@@ -193,7 +194,9 @@ class Connection:
         parser.mesg = None  # nothing is left of it: an idle connection is small
         return True
 
-    def _respond(self, req: Any, resp: Any, environ: dict[str, Any], began: datetime) -> bool:
+    def _respond(
+        self, req: Any, resp: Any, environ: dict[str, Any], began: datetime | None
+    ) -> bool:
         """Call the application and send what it gives; False if it has done that itself."""
         worker = self.worker
         wire = self.wire
@@ -217,7 +220,8 @@ class Connection:
             wire.flush()
         finally:
             wire.corked = False
-            worker.log.access(resp, req, environ, datetime.now() - began)
+            if began is not None:
+                worker.log.access(resp, req, environ, datetime.now() - began)
             if hasattr(body, "close"):
                 body.close()
         return True

@@ -14,6 +14,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final, final
 
 from gunicorn import util
+from gunicorn.glogging import Logger
 from gunicorn.http import errors, message, wsgi
 
 from .._originals import monotonic
@@ -200,3 +201,10 @@ def _server(address: Any, host: str | None, scheme: str) -> tuple[str, str]:
 def script_name() -> str:
     """The SCRIPT_NAME that all requests of a worker begin with."""
     return os.environ.get("SCRIPT_NAME", "")
+
+
+def writes_access_log(log: Any) -> bool:
+    """Whether gunicorn's logger does anything with a request: statsd does, and loggers of users."""
+    if type(log).access is not Logger.access:
+        return True
+    return bool(getattr(log, "access_log_enabled", True))

@@ -33,7 +33,7 @@ from .._timeouts import Timeout
 from .._waiting import wait_readable
 from ..servers import StreamServer
 from ._connection import Connection
-from ._http import Settings, base_environ, script_name
+from ._http import Settings, base_environ, script_name, writes_access_log
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -91,6 +91,7 @@ class Worker(AsyncWorker):
     settings: Any  # those that requests need, when all hooks that may change them have run
     base_environ: dict[str, Any]
     script_name: str
+    access = True  # somebody wants to know of each request
     stall: float | None = None  # seconds that a client may do nothing amid a request
 
     # -- in the arbiter ------------------------------------------------------------------------
@@ -137,6 +138,7 @@ class Worker(AsyncWorker):
         self.settings = Settings(cfg)
         self.base_environ = base_environ(cfg)
         self.script_name = script_name()
+        self.access = writes_access_log(self.log)
         listeners = [_Listener(self, sock.sock) for sock in self.sockets]
         for listener in listeners:
             listener.start()
@@ -183,7 +185,8 @@ class Worker(AsyncWorker):
                 listener.accept_waiting()  # they are in a queue of ours, that ends with it
             listener.close()
         now = monotonic()
-        last = now + self.cfg.graceful_timeout
+        # The arbiter kills the process at graceful_timeout: handlers unwind before that.
+        last = now + self.cfg.graceful_timeout - min(_UNWIND_S, self.cfg.graceful_timeout / 5)
         self._idle_until = now + min(_LINGER_S, self.cfg.keepalive)
         while self.pool and now < last:
             self.notify()
