@@ -43,7 +43,7 @@ def fastapi() -> Any:
 
     app = FastAPI()
 
-    @app.get("/")  # type: ignore[untyped-decorator]
+    @app.get("/")
     def slow() -> str:
         time.sleep(0.5)
         return "Hello, World!"
