@@ -138,7 +138,7 @@ class Worker(AsyncWorker):
         self.settings = Settings(cfg)
         self.base_environ = base_environ(cfg)
         self.script_name = script_name()
-        self.access = writes_access_log(self.log)
+        self.access: bool = writes_access_log(self.log)
         listeners = [_Listener(self, sock.sock) for sock in self.sockets]
         for listener in listeners:
             listener.start()
