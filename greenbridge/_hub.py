@@ -92,6 +92,7 @@ class Hub:
 
     __slots__ = (
         "__weakref__",
+        "asked",
         "busy",
         "call_soon",
         "carriers",
@@ -141,6 +142,7 @@ class Hub:
         # Who may not park now (see runner_of), and why; the key None means everybody.
         self.forbidden: dict[Any, str] | None = None
         self.switches = 0  # see count_switches
+        self.asked = (-1, 0.0)  # when somebody polled last, in switches; since when (_fairness)
         self.stalls = 0
         self.closed = False
         self.pid = os.getpid()

@@ -1,7 +1,7 @@
 """Stand-ins for the ``select`` module: ``select``, ``poll`` objects and ``epoll`` objects.
 
 Each of them asks the original, and waits in between as ``_polling`` describes. Where there
-is nothing to park (``_waiting.parkable``) the original does all of it.
+is nothing to park (``_portal.current_owner``) the original does all of it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import sys
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from .._originals import select_epoll, select_poll, select_select
-from .._waiting import closing_fd, parkable, sleep, stalling
+from .._portal import current_owner
+from .._waiting import closing_fd, sleep, stalling
+from ._fairness import asking
 from ._numbers import number
 from ._polling import IN, OUT, PRI, Watch, deadline_after, found_readable, wait_epoll
 from .socket import socket
@@ -72,8 +74,10 @@ def select(
         limit = number(timeout)
         if not 0 < limit <= _MAX_S:  # no wait, or an error
             return select_select(rlist, wlist, xlist, timeout)
-    if not parkable():
+    owner = current_owner()
+    if owner is None:
         return stalling("select.select", select_select, rlist, wlist, xlist, timeout)  # type: ignore[no-any-return]
+    asking(owner)
     lists = _kept(rlist), _kept(wlist), _kept(xlist)
     ready: Any = select_select(*lists, 0)
     if not any(ready):
@@ -163,8 +167,10 @@ class _Poll:
         try:
             if value == 0 or not abs(value) <= _POLL_MAX_MS:  # no wait, or an error
                 return self._original.poll(timeout)  # type: ignore[no-any-return]
-            if not parkable():
+            owner = current_owner()
+            if owner is None:
                 return stalling("poll", self._original.poll, timeout)  # type: ignore[no-any-return]
+            asking(owner)
             return self._original.poll(0) or self._wait(None if value < 0 else value / 1000)
         finally:
             self._busy = False
@@ -293,8 +299,10 @@ class epoll(metaclass=_EpollType):
         wrong = not abs(value) <= _MAX_MS / 1000
         if value == 0 or wrong or original.closed:
             return original.poll(timeout, maxevents)  # type: ignore[no-any-return]
-        if not parkable():
+        owner = current_owner()
+        if owner is None:
             return stalling("epoll", original.poll, timeout, maxevents)  # type: ignore[no-any-return]
+        asking(owner)
         deadline = deadline_after(None if value < 0 else value)
         while True:
             ready: list[tuple[int, int]] = original.poll(0, maxevents)

@@ -28,6 +28,7 @@ from .._originals import (
 from .._portal import current_owner
 from .._threadstate import NESTED, get_running_loop, nest
 from .._waiting import closing_fd
+from ._fairness import asking
 from ._polling import IN, OUT, Watch, deadline_after, found_readable, wait_epoll
 from .socket import socket
 
@@ -39,18 +40,21 @@ __all__ = ("close_epoll", "select_epoll", "select_poll", "select_select")
 _Ready = list[tuple[selectors.SelectorKey, int]]
 
 
-def _may_park() -> bool:
+def _may_park(timeout: float | None) -> bool:
     """Whether to wait on the hub; if an event loop runs here inside a green thread, say so."""
     owner = current_owner(may_nest=True)
     if owner is None:
         return False
     loop = get_running_loop()
-    if loop is not None and loop is not owner.hub.loop and getcurrent() not in NESTED:
+    nested = loop is not None and loop is not owner.hub.loop
+    if nested and getcurrent() not in NESTED:
         # Before the callbacks of that loop run for the first time: they may park as well.
         if owner.stepper is None:
             nest()
         else:
             nest(owner.hub.loop, owner.task)
+    if nested or timeout is None or timeout > 0:
+        asking(owner)
     return True
 
 
@@ -63,7 +67,7 @@ def _masks(selector: Any) -> dict[int, int]:
 
 
 def _select(original: Callable[..., _Ready], selector: Any, timeout: float | None) -> _Ready:
-    if not _may_park():
+    if not _may_park(timeout):
         return original(selector, timeout)
     ready = original(selector, 0)
     if ready or (timeout is not None and timeout <= 0):
@@ -108,7 +112,7 @@ def select_epoll(self: Any, timeout: float | None = None) -> _Ready:
 
     Raises ``OSError`` (EBADF) if other green code closes the selector meanwhile.
     """
-    if not _may_park():
+    if not _may_park(timeout):
         return EpollSelector_select(self, timeout)  # type: ignore[no-any-return]
     ready: _Ready = EpollSelector_select(self, 0)
     if ready or (timeout is not None and timeout <= 0):

@@ -91,7 +91,7 @@ class Worker(AsyncWorker):
     settings: Any  # those that requests need, when all hooks that may change them have run
     base_environ: dict[str, Any]
     script_name: str
-    access = True  # somebody wants to know of each request
+    access: bool = True  # somebody wants to know of each request
     stall: float | None = None  # seconds that a client may do nothing amid a request
 
     # -- in the arbiter ------------------------------------------------------------------------
@@ -138,7 +138,7 @@ class Worker(AsyncWorker):
         self.settings = Settings(cfg)
         self.base_environ = base_environ(cfg)
         self.script_name = script_name()
-        self.access: bool = writes_access_log(self.log)
+        self.access = writes_access_log(self.log)
         listeners = [_Listener(self, sock.sock) for sock in self.sockets]
         for listener in listeners:
             listener.start()
