@@ -121,8 +121,8 @@ class OnePython:
             assert self.found is not None
             if not self.found.has_tests:
                 raise NotRun("its `test` package is not installed")
-            command = self.python(job)
-            command += ["-m", "tests.stdlib", "--python", " ".join(command), "--again"]
+            # It tests the Python that runs it, which is inside of whatever the prefix enters.
+            command = [*self.python(job), "-m", "tests.stdlib", "--again"]
             command += ["-j", str(AT_A_TIME), "--time-limit", str(TEST_LIMIT)]
             job.run(*command, "--only", ",".join(names))
             job.words = summary(job.log)
