@@ -11,6 +11,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Any, Final
 
 from .._offload import offload
+from .._originals import get_ident
 from .._sync import RLock
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Connection(sqlite3.Connection):
 
     def __init__(self, database: Any, *args: Any, **kwargs: Any) -> None:
         self._one_at_a_time = RLock()
+        self._runs_in: int | None = None  # the OS thread, while a statement runs
         super().__init__(database, *args, **kwargs)
 
     def cursor(self, factory: Any = Cursor) -> Any:
@@ -98,14 +100,24 @@ class Connection(sqlite3.Connection):
         self._off(super().backup, *args, **kwargs)
 
     def _off(self, call: Any, *args: Any, **kwargs: Any) -> Any:
+        if self._runs_in == get_ident():  # the C code calls its own methods: 3.10 commits so
+            return call(*args, **kwargs)
         with self._one_at_a_time:
             try:
-                return offload(call, *args, **kwargs)
+                return offload(self._run, call, *args, **kwargs)
             except Exception:
                 raise
             except BaseException:  # whoever waited was killed; the statement must not run on
                 self.interrupt()
                 raise
+
+    def _run(self, call: Any, *args: Any, **kwargs: Any) -> Any:
+        self._runs_in = me = get_ident()
+        try:
+            return call(*args, **kwargs)
+        finally:
+            if self._runs_in == me:  # not if it was interrupted, and the next one has begun
+                self._runs_in = None
 
 
 def connect(database: Any, *args: Any, **kwargs: Any) -> sqlite3.Connection:
