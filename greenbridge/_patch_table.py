@@ -127,6 +127,21 @@ def load_libraries() -> tuple[Library, ...]:
     return rows
 
 
+def check_patches(
+    only: Iterable[str] | None, exclude: Iterable[str] | None
+) -> tuple[frozenset[str] | None, frozenset[str]]:
+    """The two sets of names that ``patch_all`` is given; patches nothing.
+
+    Raises:
+        UnknownPatchError: a name that no table has.
+    """
+    tables = load_tables()
+    known = frozenset(t.name for t in tables).union(*(t.parts for t in tables))
+    known |= {library.name for library in load_libraries()}
+    chosen = None if only is None else check_names("only", only, known)
+    return chosen, check_names("exclude", exclude, known)
+
+
 def check_names(
     argument: str, names: Iterable[str] | None, known: frozenset[str]
 ) -> frozenset[str]:

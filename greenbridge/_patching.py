@@ -44,7 +44,7 @@ from ._patch_table import Keep as Keep
 from ._patch_table import Library as Library
 from ._patch_table import Patch as Patch
 from ._patch_table import Table as Table
-from ._patch_table import check_names, fits, load_libraries, load_tables, ordered
+from ._patch_table import check_patches, fits, load_libraries, load_tables, ordered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -321,10 +321,7 @@ def patch_all(
     """
     tables = load_tables()
     libraries = load_libraries()
-    known = frozenset(t.name for t in tables).union(*(t.parts for t in tables))
-    known |= {library.name for library in libraries}
-    chosen = None if only is None else check_names("only", only, known)
-    without = check_names("exclude", exclude, known)
+    chosen, without = check_patches(only, exclude)
     applied = apply(tables, only=chosen, exclude=without)
     wanted = [
         library

@@ -8,6 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "greenbridge"
+PLUGIN = ROOT / "pytest_greenbridge"
 
 
 def files(folder: Path, suffix: str = ".py") -> list[Path]:
@@ -21,7 +22,11 @@ def files(folder: Path, suffix: str = ".py") -> list[Path]:
 
 def project_files() -> list[Path]:
     """List the Python files that we write, each once."""
-    own = [path for name in ("greenbridge", "tests", "docs", ".ci") for path in files(ROOT / name)]
+    own = [
+        path
+        for name in ("greenbridge", PLUGIN.name, "tests", "docs", ".ci")
+        for path in files(ROOT / name)
+    ]
     return sorted({path.resolve() for path in own})
 
 

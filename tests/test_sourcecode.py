@@ -41,7 +41,15 @@ def test_file_is_short_and_says_what_it_is(path: Path) -> None:
 def test_no_file_names_a_machine() -> None:
     wrong = []
     suffixes = (".py", ".md", ".toml", ".txt", ".yml", ".sh", ".json", ".svg")
-    for folder in ("greenbridge", "patches", "tests", "docs", "changelog.d", ".ci"):
+    for folder in (
+        "greenbridge",
+        "pytest_greenbridge",
+        "patches",
+        "tests",
+        "docs",
+        "changelog.d",
+        ".ci",
+    ):
         for path in files(ROOT / folder, ""):
             if path.suffix not in suffixes and folder != ".ci":
                 continue

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.source import PACKAGE, ROOT, files
+from tests.source import PACKAGE, PLUGIN, ROOT, files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,18 +44,21 @@ def test_tables_are_a_link_in_the_checkout() -> None:
     assert os.readlink(link) == os.path.join("..", "patches")
 
 
-def test_wheel_has_one_top_level_name(wheel: Path) -> None:
+def test_wheel_has_the_package_and_its_pytest_plugin(wheel: Path) -> None:
     tops = {item.split("/")[0] for item in contents(wheel)}
-    assert tops - {t for t in tops if t.endswith(".dist-info")} == {"greenbridge"}
+    assert tops - {t for t in tops if t.endswith(".dist-info")} == {PACKAGE.name, PLUGIN.name}
+    (points,) = [v for k, v in contents(wheel).items() if k.endswith("/entry_points.txt")]
+    assert f"[pytest11]\n{PLUGIN.name} = {PLUGIN.name}" in points.decode()
 
 
 def test_wheel_is_the_checkout_byte_for_byte(wheel: Path) -> None:
     here = {
         str(path.relative_to(ROOT)): path.read_bytes()
-        for path in files(PACKAGE, "")
+        for path in (*files(PACKAGE, ""), *files(PLUGIN, ""))
         if not path.name.endswith(".pyc")
     }
-    built = {k: v for k, v in contents(wheel).items() if k.startswith("greenbridge/")}
+    ours = (f"{PACKAGE.name}/", f"{PLUGIN.name}/")
+    built = {k: v for k, v in contents(wheel).items() if k.startswith(ours)}
     assert sorted(built) == sorted(here)
     assert built == here
     assert {"greenbridge/py.typed", "greenbridge/patches/__init__.py"} <= set(built)
