@@ -1,5 +1,7 @@
 """``python -m compat_matrix``: run cells of the matrix, show and record what was seen.
 
+``python -m compat_matrix suites`` runs public test suites instead; see ``suites/program.py``.
+
 The exit code is 0 if every cell that was run came out as its row expects, else 1.
 """
 
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING
 from . import environments, results
 from .rows import LOOPS, PYTHONS, MatrixError, cells, load
 from .running import Outcome, Session
+from .suites import program as suites
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +27,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m compat_matrix",
         description="Run libraries under greenbridge against real servers, and record the results.",
+        epilog="'python -m compat_matrix suites --help': public test suites instead",
     )
     add = parser.add_argument
     add("--only", default="", help="rows, scenarios, groups or servers, separated by commas")
@@ -60,6 +64,9 @@ def _line(outcome: Outcome, seconds: float) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The program; returns its exit code."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["suites"]:
+        return suites.main(argv[1:])
     options = _options(argv)
     try:
         chosen = cells(

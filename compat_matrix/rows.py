@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ("LOOPS", "MODES", "PYTHONS", "Cell", "MatrixError", "Row", "cells", "load")
+__all__ = (
+    "LOOPS", "MODES", "PYTHONS", "Cell", "MatrixError", "Row", "cells", "load", "since", "toml",
+)  # fmt: skip
 
 MATRIX: Final = Path(__file__).with_name("matrix.toml")
 SCENARIOS: Final = Path(__file__).with_name("scenarios")
@@ -26,7 +28,7 @@ MODES: Final = {
 EXPECTATIONS: Final = ("works", "limited", "fails")
 
 #: tomllib is there from 3.11 on; pytest brings tomli for 3.10.
-_toml: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+toml: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 
 _KEYS: Final = {
     "name", "group", "scenario", "requires", "mode", "server", "pythons", "loops", "expect",
@@ -71,7 +73,7 @@ class Cell:
         return f"{self.row.name} / {self.python} / {self.loop}"
 
 
-def _since(text: str) -> tuple[str, ...]:
+def since(text: str) -> tuple[str, ...]:
     """The Pythons that ``>=3.11`` or ``>=3.10,<3.14`` names, or those of a list."""
     chosen = []
     for python in PYTHONS:
@@ -96,7 +98,7 @@ def _row(data: dict[str, Any]) -> Row:
         requires=tuple(data.get("requires", ())),
         mode=data.get("mode", "patched"),
         server=data.get("server", ""),
-        pythons=_since(data.get("pythons", ">=3.10")),
+        pythons=since(data.get("pythons", ">=3.10")),
         loops=tuple(data.get("loops", LOOPS)),
         expect=data.get("expect", "works"),
         reason=data.get("reason", ""),
@@ -125,7 +127,7 @@ def load(path: Path = MATRIX) -> tuple[Row, ...]:
     Raises:
         MatrixError: a row is incomplete, says something unknown, or stands there twice.
     """
-    rows = tuple(_row(data) for data in _toml.loads(path.read_text(encoding="utf-8"))["row"])
+    rows = tuple(_row(data) for data in toml.loads(path.read_text(encoding="utf-8"))["row"])
     names = [row.name for row in rows]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise MatrixError(f"rows stand there twice: {', '.join(twice)}")

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -140,17 +140,22 @@ def _command(command: tuple[str, ...], folder: Path) -> Iterator[int]:
 
 
 @contextmanager
-def running(name: str, python: list[str], folder: Path) -> Iterator[dict[str, Any]]:
+def running(
+    name: str, python: list[str], folder: Path, *, late: bool = True
+) -> Iterator[dict[str, Any]]:
     """The server called *name*, as what the worker's ``Server`` takes.
 
     Args:
         python: the command of a Python that has what the programs require.
         folder: where a server that is started may write.
+        late: have answers come late, where the row says so.
 
     Raises:
         AbsentError: it neither runs here nor can be started.
     """
     service = SERVICES[name]
+    if not late:
+        service = replace(service, delayed=False)
     if service.program:
         with (
             _program(python, service.program, str(LATENCY)) as where,
@@ -161,8 +166,8 @@ def running(name: str, python: list[str], folder: Path) -> Iterator[dict[str, An
         with _late(service, service.port, python) as port:
             yield _described(port, service.extra)
     elif service.command:
-        with _command(service.command, folder) as port, _late(service, port, python) as late:
-            yield _described(late, service.extra)
+        with _command(service.command, folder) as port, _late(service, port, python) as shown:
+            yield _described(shown, service.extra)
     else:
         raise AbsentError(f"nothing answers on 127.0.0.1:{service.port}")
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 from weakref import ref
 
-from greenlet import getcurrent
+from greenlet import getcurrent, greenlet
 
 from ._tasks import GreenCoro, Pool, Worker, as_exception, can_park
 from ._timers import NEVER
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 _CancelledError: Final = asyncio.CancelledError
 _current_task: Final = asyncio.current_task
+
+
+def _resume(resume: greenlet) -> None:
+    resume.switch(None)
 
 
 class SyncCall(GreenCoro):
@@ -31,19 +35,27 @@ class SyncCall(GreenCoro):
     def __next__(self) -> Any:
         if self._worker is None and can_park(getcurrent(), self._pool.loop):
             raise StopIteration(self._run(None))
-        return self._advance(self._run, None, None)
+        return self._advance(self._run, _resume)
 
     def send(self, value: Any) -> Any:
-        return self.__next__() if value is None else self._advance(self._run, value, None)
+        if value is None:
+            return self.__next__()
+        return self._advance(self._run, lambda resume: resume.switch(value))
 
     def throw(self, typ: Any, val: Any = None, tb: Any = None) -> Any:
-        exc = as_exception(typ, val, tb)
+        exc: Any = as_exception(typ, val, tb)
         if self.pending is not None and isinstance(exc, _CancelledError):
             exc = self.thrown(exc)
-        if self._call is not None:  # cancelled before it began
-            self._call = None
-            raise exc
-        return self._advance(None, None, exc)
+        try:
+            if self._call is not None:  # cancelled before it began
+                self._call = None
+                raise exc
+            return self._advance(
+                None,
+                lambda resume: resume.throw(type(exc), exc, exc.__traceback__),
+            )
+        finally:
+            typ = val = tb = exc = None  # else its traceback holds a frame that holds it
 
     def close(self) -> None:
         if self._worker is not None:
@@ -61,9 +73,11 @@ class SyncCall(GreenCoro):
         self._done = True
         return value
 
-    def _after_step(self, worker: Worker, out: Any) -> Any:
+    def _after_step(self, worker: Worker) -> Any:
         if not self._done:
-            return super()._after_step(worker, out)
+            return super()._after_step(worker)
+        out = worker.out
+        worker.out = None
         self._done = False
         self._give_back(worker)
         self.task = None

@@ -192,22 +192,28 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
             self._go(self._send)
         except greenlet_error:
             worker = self._elsewhere(worker, self._send)
+        if worker.special:
+            return self._after_step(worker)
         out = worker.out
         worker.out = None
-        if worker.special:
-            return self._after_step(worker, out)
         return out
 
     def send(self, value: Any) -> Any:
         if value is None:
             return self.__next__()
-        return self._advance(lambda _: self._coro.send(value), value, None)
+        return self._advance(lambda _: self._coro.send(value), lambda resume: resume.switch(value))
 
     def throw(self, typ: Any, val: Any = None, tb: Any = None) -> Any:
-        exc = as_exception(typ, val, tb)
+        exc: Any = as_exception(typ, val, tb)
         if self.pending is not None and isinstance(exc, _CancelledError):
             exc = self.thrown(exc)
-        return self._advance(lambda _: self._coro.throw(exc), None, exc)
+        try:
+            return self._advance(
+                lambda _: self._coro.throw(exc),
+                lambda resume: resume.throw(type(exc), exc, exc.__traceback__),  # else that is lost
+            )
+        finally:
+            typ = val = tb = exc = None  # else its traceback holds a frame that holds it
 
     def close(self) -> None:
         worker = self._worker
@@ -223,8 +229,11 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
             return
         raise RuntimeError(f"{self!r} ignored GeneratorExit")
 
-    def _advance(self, once: Any, value: Any, exc: BaseException | None) -> Any:
-        """One step that is not a plain ``send(None)``: *once* starts it, unless it is parked."""
+    def _advance(self, once: Any, again: Any) -> Any:
+        """One step that is not a plain ``send(None)``: *once* starts it, *again* if it is parked.
+
+        Neither holds an exception when this has ended: it would hold this frame.
+        """
         worker = self._worker
         if worker is None:
             if self._is_inside():
@@ -232,19 +241,13 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
             worker = self._take_worker()
         worker.stepper = getcurrent()
         if worker.parked:
-            resume = worker.resume
-            if exc is None:
-                resume.switch(value)
-            else:
-                resume.throw(type(exc), exc, exc.__traceback__)  # else that is lost
+            again(worker.resume)
         else:
             try:
                 worker.switch(once)
             except greenlet_error:
                 worker = self._elsewhere(worker, once)
-        out = worker.out
-        worker.out = None
-        return self._after_step(worker, out)
+        return self._after_step(worker)
 
     def _is_inside(self) -> bool:
         """Whether it is awaited in green code, which can park anyway: then it needs no worker."""
@@ -290,7 +293,9 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
         worker.switch(once)
         return worker
 
-    def _after_step(self, worker: Worker, out: Any) -> Any:
+    def _after_step(self, worker: Worker) -> Any:
+        out = worker.out  # which no other frame of a step holds
+        worker.out = None
         if worker.failed:
             worker.failed = False
             self._give_back(worker)

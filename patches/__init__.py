@@ -17,6 +17,7 @@ if __name__ != "greenbridge.patches":
     )
 
 NAMES: Final = (
+    "_multiprocessing",
     "_thread",
     "_threading_local",
     "asyncio_base_events",

@@ -299,3 +299,67 @@ async def test_a_pending_task_that_nobody_can_wake_is_collected_as_a_plain_one_i
     await asyncio.sleep(0)
     assert reports == ["Task was destroyed but it is pending!"]
     assert log == ["finally"]
+
+
+# -- what is left behind -----------------------------------------------------------------------
+
+
+@pytest.mark.green_tasks
+async def test_an_error_that_leaves_a_task_is_in_no_cycle() -> None:
+    """Else it, its frames and all that those hold would wait for the garbage collector."""
+
+    async def fail() -> None:
+        raise Boom
+
+    async def fail_later() -> None:
+        await asyncio.sleep(0)
+        raise Boom
+
+    async def fail_when_cancelled() -> None:
+        try:
+            await asyncio.sleep(LONG)
+        finally:
+            raise Boom
+
+    async def fail_in_sync_code() -> None:
+        try:
+            sleep(LONG)
+        finally:
+            raise Boom
+
+    gc.collect()
+    gc.disable()
+    try:
+        for coroutine in (fail, fail_later, fail_when_cancelled, fail_in_sync_code):
+            task = asyncio.create_task(coroutine())
+            await asyncio.sleep(SHORT)
+            task.cancel()
+            await asyncio.wait([task])
+            gone = weakref.ref(task.exception())
+            del task
+            await asyncio.sleep(0)
+            assert gone() is None, coroutine.__name__
+    finally:
+        gc.enable()
+
+
+@pytest.mark.green_tasks
+async def test_a_task_that_ends_leaves_no_garbage() -> None:
+    async def cancelled() -> None:
+        await asyncio.sleep(LONG)
+
+    async def both() -> None:
+        await asyncio.create_task(beats(3))
+        task = asyncio.create_task(cancelled())
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+
+    await asyncio.create_task(both())
+    gc.collect()
+    gc.disable()
+    try:
+        await asyncio.create_task(both())
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

@@ -73,8 +73,9 @@ NO_SUBCLASS: dict[str, str] = {
     "select.epoll": "the type does not allow subclasses",
 }
 
-# What takes the arguments of the __init__ that a subclass has.
+# What takes the arguments of the __init__ that a subclass has, or of the original's __new__.
 TAKES_ANYTHING = {
+    "_multiprocessing.SemLock",
     "concurrent.futures.thread.ThreadPoolExecutor",
     "_thread._local",
     "_threading_local.local",

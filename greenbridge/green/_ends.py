@@ -48,11 +48,12 @@ class Sentinel:
     Whoever has it then gives it back at once.
     """
 
-    __slots__ = ("__weakref__", "_lock", "green")
+    __slots__ = ("__weakref__", "_given", "_lock", "green")
 
     def __init__(self, green: Any) -> None:
         self.green = green
         self._lock = _originals.allocate_lock()
+        self._given = False  # it was given back before the end
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """Wait for the end; False if it has not come."""
@@ -67,11 +68,18 @@ class Sentinel:
 
     def locked(self) -> bool:
         """Whether the thread lives."""
-        return not self.green.ready() or self._lock.locked()
+        return not (self.green.ready() or self._given) or self._lock.locked()
 
     def release(self) -> None:
-        """Give it back."""
-        self._lock.release()
+        """Give it back.
+
+        The child of a fork does so amid the green thread that forked, which is its main thread:
+        ``threading._shutdown`` says that it has ended.
+        """
+        if self._lock.locked():
+            self._lock.release()
+        else:
+            self._given = True
 
     def _at_fork_reinit(self) -> None:
         """Before the end nobody has it."""
