@@ -23,6 +23,7 @@ from typing import Any
 from greenlet import getcurrent, greenlet
 
 from ._carriers import Carrier, Forked
+from ._errors import GreenExit
 from ._hub import HUBS, Hub, _local, on_self_start
 from ._interrupts import CtrlC
 from ._originals import signal_getsignal, signal_set_wakeup_fd, signal_signal
@@ -43,7 +44,12 @@ def _after_fork_in_child() -> None:
         own = own.parent
     if HUBS:
         _reset_loops()
+    runs = own.thread if isinstance(own, Carrier) else None
     for hub in HUBS:
+        for thread in hub.threads:
+            if thread is not runs:  # it is in the parent; who asks here hears that it was killed
+                thread._links = None
+                thread._value = GreenExit()
         hub.closed = True
         hub.ready.clear()
         hub.round.clear()

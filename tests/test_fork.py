@@ -235,6 +235,37 @@ def test_a_thread_that_forks_is_the_main_thread_of_the_child() -> None:
 
 
 @in_fresh_python
+def test_other_green_threads_have_ended_in_the_child() -> None:
+    greenbridge.patch_all()
+
+    def forks() -> None:
+        begun = threading.Thread(target=sleep, args=(LONG,), daemon=True)
+        begun.start()
+        sleep(0)
+        waiting = threading.Thread(target=sleep, args=(LONG,), daemon=True)
+        waiting.start()
+        green = spawn(sleep, LONG)
+
+        def body() -> tuple[Any, ...]:
+            for thread in (begun, waiting):
+                thread.join()
+            green.join()
+            return begun.is_alive(), waiting.is_alive(), green.ready(), type(green.value).__name__
+
+        said = in_child(body)
+        assert said == b"(False, False, True, 'GreenletExit')", said
+        assert begun.is_alive()
+        assert waiting.is_alive()
+        assert not green.ready()
+        green.kill()
+
+    thread = threading.Thread(target=forks)
+    thread.start()
+    thread.join()
+    forks()
+
+
+@in_fresh_python
 def test_hooks_may_use_primitives() -> None:
     greenbridge.patch_all()
     lock, log = threading.Lock(), []

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
+import threading
+import warnings
 from typing import TYPE_CHECKING, Any
+
+import greenbridge
 
 from .both import as_plain_and_patched, switched
 from .fresh import in_fresh_python
 
 if TYPE_CHECKING:
-    import threading
+    from collections.abc import Callable
 
     from .conftest import FreshPython
 
@@ -494,3 +498,30 @@ def test_a_loop_in_debug_mode_knows_its_green_threads() -> None:
 
     greenbridge.run(main, loop_factory=factory)
     assert sorted(done) == ["refused", "thread"]
+
+
+@in_fresh_python
+def test_locks_take_what_those_of_the_stdlib_take() -> None:
+    def refused(call: Callable[[], object]) -> str:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            try:
+                call()
+            except TypeError:
+                return "TypeError"
+        return "taken"
+
+    def calls() -> list[str]:
+        stdlib: Any = threading
+        return [
+            refused(lambda: type("MyLock", (type(stdlib.Lock()),), {})),
+            refused(lambda: stdlib.Lock(1)),
+            refused(lambda: stdlib.RLock(1)),
+            refused(lambda: stdlib.RLock(1, a=2)),
+            refused(lambda: type("MyRLock", (type(stdlib.RLock()),), {})()),
+        ]
+
+    before = calls()
+    greenbridge.patch_all()
+    assert calls() == before
+    assert isinstance(threading.RLock(), greenbridge.RLock)

@@ -29,7 +29,8 @@ TABLES = {table.module: table for table in load_tables()}
 # C functions that do not tell their signature, on 3.10 at least: as the documentation has it.
 DOCUMENTED: dict[str, str] = {
     "_thread.LockType": "()",
-    "_thread.RLock": "()",
+    # Before 3.15 the C code takes anything, and ignores it.
+    "_thread.RLock": "(*_args, **_kwargs)" if sys.version_info < (3, 15) else "()",
     "_thread._count": "()",
     "_thread._set_sentinel": "()",
     "_thread._shutdown": "()",

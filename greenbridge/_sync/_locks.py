@@ -32,6 +32,12 @@ class Lock(Permits):
 
     __slots__ = ("__weakref__", "_free", "_holder", "_line")
 
+    def __init_subclass__(cls) -> None:
+        raise TypeError(
+            "type 'Lock' is not an acceptable base type, as in the stdlib: it is handed over from "
+            "thread to thread in one step that a subclass cannot follow. Keep one in an attribute"
+        )
+
     def __init__(self) -> None:
         self._free: list[None] = [_FREE]  # empty while it is held
         self._line: Line = []

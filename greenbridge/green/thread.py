@@ -12,7 +12,7 @@ from .._idents import get_ident as get_ident
 from .._idents import ident_of
 from .._spawn import current_green
 from .._sync import Lock as Lock
-from .._sync import RLock as RLock
+from .._sync import RLock as _RLock
 from .._threads import GreenThread
 from ._ends import Begun, GreenHandle, Sentinel, handle_name, watching
 from ._local import local as local
@@ -24,6 +24,24 @@ if TYPE_CHECKING:
 __all__ = ("Lock", "RLock", "get_ident", "local", "start_new_thread")
 
 allocate_lock: Final = Lock
+
+if sys.version_info < (3, 15):
+
+    class RLock(_RLock):
+        """``RLock`` that takes, and ignores, any arguments, as the original of these versions.
+
+        ``threading.RLock`` warns of them. https://github.com/python/cpython/issues/102029
+        """
+
+        __module__ = "greenbridge"
+        __slots__ = ()
+
+        def __init__(self, *_args: object, **_kwargs: object) -> None:
+            super().__init__()
+
+else:
+    RLock = _RLock
+
 _native_id: Final[Any] = getattr(_stdlib, "get_native_id", None)
 _native_count: Final[Callable[[], int]] = _stdlib._count
 _native_sentinel: Final[Any] = getattr(_stdlib, "_set_sentinel", None)
