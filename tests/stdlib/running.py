@@ -13,7 +13,7 @@ import signal
 import subprocess
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,6 +37,8 @@ _ORDER: Final = ("ok", "expected failure", "skipped", "unexpected success", "fai
 TEST_LIMIT: Final = 75.0
 #: How often a suite is started again after a test that hung.
 RESTARTS: Final = 6
+#: Seconds for a test that is known to hang; plain Python needs a tenth of it, or less.
+HANGING: Final = 15.0
 #: Lines of the log that a crash is reported with.
 _LAST_WORDS: Final = 8
 #: Seconds to write the stacks down before the process is killed (a guess).
@@ -132,12 +134,20 @@ class Runner:
         return cases
 
     def run(
-        self, suite: Suite, ignored: tuple[str, ...] = (), match: tuple[str, ...] = ()
+        self,
+        suite: Suite,
+        ignored: tuple[str, ...] = (),
+        match: tuple[str, ...] = (),
+        hanging: tuple[str, ...] = (),
     ) -> Record:
-        """Run a suite to its end, without what ``ignored`` names, or only what ``match`` names."""
+        """Run a suite to its end, without what ``ignored`` names, or only what ``match`` names.
+
+        ``hanging`` would hold up the others, which a new process had to run again: they are run
+        by themselves, and given little time.
+        """
         record = Record(suite.name)
         started = time.monotonic()
-        skip = list(ignored)
+        skip = [*ignored, *hanging]
         for number in range(RESTARTS + 1):
             left = suite.limit - (time.monotonic() - started)
             hung = _Process(self, suite, record, number).run(skip, list(match), max(left, 1.0))
@@ -150,6 +160,11 @@ class Runner:
             skip.append(hung)
             if time.monotonic() - started > suite.limit:
                 break
+        for n, test in enumerate(hanging):
+            short = replace(self, test_limit=min(self.test_limit, HANGING))
+            process = _Process(short, suite, record, RESTARTS + 1 + n)
+            if process.run(list(ignored), [test], suite.limit) == test:
+                record.add(test, "hung", "as it is known to")
         record.total = time.monotonic() - started
         return record
 

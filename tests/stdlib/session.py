@@ -75,7 +75,8 @@ class Session:
         return second
 
     def _compared(self, suite: Suite, match: tuple[str, ...]) -> Result:
-        green = self._runners[self.options.loop].run(suite, self.table.ignored(), match)
+        hanging = () if match else self.table.hanging(suite.name)
+        green = self._runners[self.options.loop].run(suite, self.table.ignored(), match, hanging)
         plain = self._plain(suite, green, match)
         problems = plain_problems(plain, self.table)
         problems += compare(green, plain, self.table, whole=not match)

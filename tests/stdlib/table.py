@@ -60,7 +60,8 @@ class Row:
 class Difference(Row):
     """A test that passes under plain Python and not under greenbridge."""
 
-    #: ``fails``: it must. ``unsteady``: timing decides, so it may do either.
+    #: ``fails``: it must. ``hangs``: so it must, and is run by itself, for a short time.
+    #: ``unsteady``: timing decides, so it may do either.
     action: str
 
 
@@ -90,6 +91,15 @@ class Table:
         """The row for a test that plain Python does not pass."""
         return next((row for row in self.plain if fnmatchcase(test, row.test)), None)
 
+    def hanging(self, suite: str) -> tuple[str, ...]:
+        """The tests of a suite that would hold it up until they are stopped."""
+        prefix = f"test.{suite}."
+        return tuple(
+            row.test
+            for row in self.differences
+            if row.action == "hangs" and row.test.startswith(prefix)
+        )
+
     def ignored(self) -> tuple[str, ...]:
         """The patterns that are not run."""
         return tuple(row.test for row in self.plain if row.action == "ignored")
@@ -111,7 +121,7 @@ def load(python: Python, path: Path = TABLE) -> Table:
             raise ValueError(
                 f"{row.test}: when = {row.when!r}; write one of {', '.join(CONDITIONS)}"
             )
-    _check_actions(differences, ("fails", "unsteady"))
+    _check_actions(differences, ("fails", "hangs", "unsteady"))
     _check_actions(plain, ("fails", "ignored", "unsteady"))
     table = Table(
         tuple(row for row in differences if matches(row.pythons, python)),

@@ -82,9 +82,13 @@ def test_what_has_problems_gets_a_second_chance_and_that_is_told(
     original = Runner.run
 
     def run(
-        self: Runner, suite: Suite, ignored: tuple[str, ...] = (), match: tuple[str, ...] = ()
+        self: Runner,
+        suite: Suite,
+        ignored: tuple[str, ...] = (),
+        match: tuple[str, ...] = (),
+        hanging: tuple[str, ...] = (),
     ) -> Record:
-        record = original(self, suite, ignored, match)
+        record = original(self, suite, ignored, match, hanging)
         if self.before:  # the green one
             runs.append(match)
             if len(runs) == 1:

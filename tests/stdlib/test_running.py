@@ -25,7 +25,8 @@ fd = int(os.environ["GREENBRIDGE_STDLIB_REPORT"])
 def send(event, **fields):
     os.write(fd, (json.dumps({"event": event, **fields}) + "\\n").encode())
 def case(name, outcome, *rest):
-    if name in sys.argv:  # it is ignored
+    options = list(zip(sys.argv, sys.argv[1:]))
+    if ("-i", name) in options or ("-m" in sys.argv and ("-m", name) not in options):
         return
     send("start", id=name)
     if outcome == "hangs":
@@ -38,11 +39,13 @@ send("begin", green=False)
 """
 
 
-def run(tmp_path: Path, *lines: str, test_limit: float = 10.0) -> Record:
+def run(
+    tmp_path: Path, *lines: str, test_limit: float = 10.0, hanging: tuple[str, ...] = ()
+) -> Record:
     """Run a fake suite with these lines."""
     code = FAKE + "\n".join(lines)
     runner = Runner((sys.executable,), (), tmp_path, test_limit, child=("-c", code))
-    return runner.run(SUITE)
+    return runner.run(SUITE, hanging=hanging)
 
 
 def test_outcomes_and_seconds_are_recorded(tmp_path: Path) -> None:
@@ -69,6 +72,15 @@ def test_a_hung_test_is_named_and_the_rest_still_runs(tmp_path: Path) -> None:
     )
     assert done.outcomes == {"a": "ok", "b": "hung", "c": "ok"}
     assert len(done.logs) == 2
+
+
+def test_what_is_known_to_hang_is_run_by_itself(tmp_path: Path) -> None:
+    lines = ('case("a", "ok")', 'case("b", "hangs")', 'case("c", "ok")', 'send("end")')
+    done = run(tmp_path, *lines, test_limit=0.5, hanging=("b",))
+    assert done.outcomes == {"a": "ok", "b": "hung", "c": "ok"}
+    assert len(done.logs) == 2  # the others have run once
+    done = run(tmp_path, *lines, test_limit=0.5, hanging=("b", "c"))
+    assert done.outcomes == {"a": "ok", "b": "hung", "c": "ok"}
 
 
 def test_a_crash_is_put_down_to_the_test_that_ran(tmp_path: Path) -> None:
