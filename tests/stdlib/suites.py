@@ -73,7 +73,7 @@ SUITES: Final = (
     Suite("test_sched", "foundation"),
     # The costs of this group were taken on a busy machine: they are upper bounds.
     Suite("test_os", "processes", cost=50.0),
-    Suite("test_posix", "processes", cost=17.0),
+    Suite("test_posix", "processes", pythons="<3.15", cost=17.0),  # a part of test_os since
     Suite("test_subprocess", "processes", cost=120.0),
     Suite("test_signal", "processes", cost=245.0, limit=600.0),
     Suite("test_fork1", "processes", cost=50.0),
