@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import greenbridge
+import greenbridge.green.signal as stand_ins
 from greenbridge.green.signal import getsignal
 from greenbridge.green.signal import signal as green_signal
 from greenbridge.green.time import sleep
+from greenbridge.patches.signal import TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -148,3 +150,8 @@ def test_only_the_main_os_thread_sets_handlers() -> None:
         return outcome(green_signal, signal.SIGALRM, ring)
 
     assert "main thread" in greenbridge.run(lambda: greenbridge.offload(native))
+
+
+@pytest.mark.parametrize("name", sorted(TABLE.replace))
+def test_the_stand_ins_belong_to_the_module_as_pydoc_shows_them(name: str) -> None:
+    assert getattr(stand_ins, name).__module__ == "signal"

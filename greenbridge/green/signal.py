@@ -235,5 +235,5 @@ def _shown(handler: Any) -> _Handler:
     return shown
 
 
-for _function in (getsignal, pause, set_wakeup_fd, signal, sigtimedwait, sigwait, sigwaitinfo):
-    _function.__module__ = "signal"  # as those of the original, which is made of functions of C
+for _name in __all__:
+    globals()[_name].__module__ = "signal"  # as the original's, which are functions of C
