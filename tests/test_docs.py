@@ -27,7 +27,7 @@ PAGES = [path for path in files(DOCS, ".md") if "<!-- Generated" not in path.rea
 #: Names of greenbridge that are not functions or classes with a heading of their own.
 TOLD_IN_WORDS = {"__version__", "requests.request"}
 #: Modules whose names are public, too.
-ROOMS = ("celery", "requests", "testing")
+ROOMS = ("celery", "native", "requests", "testing")
 
 
 def block(text: str, language: str) -> str:

@@ -72,7 +72,9 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"patches"}),
     frozenset({"servers"}),
     frozenset({"asgi", "gunicorn"}),
-    frozenset({"__init__", "__main__", "_cli", "_demo", "auto", "celery", "requests", "testing"}),
+    frozenset(
+        {"__init__", "__main__", "_cli", "_demo", "auto", "celery", "native", "requests", "testing"}
+    ),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 #: Where greenlets are switched, and nowhere else: whoever checks the mechanism reads these.
