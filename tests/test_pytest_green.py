@@ -42,7 +42,7 @@ def run(pytester: pytest.Pytester) -> Run:
 
     def start(source: str, *options: str) -> pytest.RunResult:
         pytester.makepyfile(dedented(source))
-        return pytester.runpytest_subprocess("-p", "pytest_greenbridge", *options, timeout=60)
+        return pytester.runpytest_subprocess("-p", "pytest_greenbridge", *options, timeout=110)
 
     return start
 
@@ -262,12 +262,12 @@ def test_time_limit_shows_the_line_that_waits(run: Run) -> None:
         def test_slow():
             sleep(60)
 
-        @pytest.mark.green(timeout=60)
+        @pytest.mark.green(timeout=110)
         def test_own_timeout():
             with Timeout(0.01):
                 sleep(60)
 
-        @pytest.mark.green(timeout=60)
+        @pytest.mark.green(timeout=110)
         def test_quick(): sleep(0.001)
         """
     )
@@ -425,12 +425,12 @@ def test_without_pytest_asyncio(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile(pytest_asyncio="raise ImportError('there is none')")
     pytester.syspathinsert()
     options = ("-p", "pytest_greenbridge", "-p", "no:asyncio", "--continue-on-collection-errors")
-    result = pytester.runpytest_subprocess(*options, timeout=60)
+    result = pytester.runpytest_subprocess(*options, timeout=110)
     result.assert_outcomes(errors=2)
     result.stdout.fnmatch_lines(
         ["*RuntimeError: *Write: pip install pytest-asyncio", "*green runs the test on the event*"]
     )
-    result = pytester.runpytest_subprocess(*options, "--greenbridge-loop=asyncio", timeout=60)
+    result = pytester.runpytest_subprocess(*options, "--greenbridge-loop=asyncio", timeout=110)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines("ERROR: *Write: pip install 'pytest-asyncio>=1.4'")
 
@@ -460,7 +460,7 @@ def test_post_mortem_debugger_and_breakpoints(pytester: pytest.Pytester, run: Ru
         capture_output=True,
         text=True,
         cwd=pytester.path,
-        timeout=60,
+        timeout=110,
         check=False,
     )
     assert "'of the test'" in done.stdout, done.stdout + done.stderr

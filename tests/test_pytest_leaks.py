@@ -102,7 +102,7 @@ def run(pytester: pytest.Pytester) -> Run:
 
     def start(source: str, *options: str) -> pytest.RunResult:
         pytester.makepyfile(source)
-        return pytester.runpytest_subprocess("-p", "pytest_greenbridge", *options, timeout=60)
+        return pytester.runpytest_subprocess("-p", "pytest_greenbridge", *options, timeout=110)
 
     return start
 
