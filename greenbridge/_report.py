@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import CodeType, FrameType
 
     from ._threads import GreenThread
@@ -62,6 +63,16 @@ def spawn_stack(frames: tuple[Any, ...]) -> list[traceback.FrameSummary]:
     for code, lasti in zip(frames[0::2], frames[1::2], strict=True):
         stack.append(traceback.FrameSummary(code.co_filename, _line(code, lasti), code.co_name))
     return stack[::-1]
+
+
+def describe(threads: Iterable[GreenThread], without: str = " ") -> str:
+    """Each thread in a line, with the stack where it was spawned; no frames of a file *without*."""
+    said = []
+    for thread in sorted(threads, key=lambda thread: thread.name):
+        frames = [f for f in spawn_stack(thread.spawned) if not f.filename.startswith(without)]
+        stack = "".join(traceback.format_list(frames))
+        said.append(f"{thread!r}" + (f", spawned at\n{stack.rstrip()}" if stack else ""))
+    return "\n".join(said)
 
 
 def _line(code: CodeType, lasti: int) -> int:

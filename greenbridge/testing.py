@@ -11,11 +11,12 @@ import os
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, final
 
-from ._borrowed import side_of
+from ._borrowed import Side, side_of
 from ._fds import Fd
 from ._hub import HUBS
 from ._hubs import current_hub, get_hub
-from ._originals import monotonic
+from ._originals import get_ident, monotonic
+from ._report import describe
 from ._spawn import spawn
 from ._timers import check_seconds
 from ._waiting import sleep
@@ -160,25 +161,46 @@ class Leaks:
 
     def __init__(self) -> None:
         gc.collect()
-        self._threads = set(parked_threads())
+        self._threads = _all_threads()
         self._fds = _open_fds()
-        self._watched = {(id(hub), fd) for hub in HUBS for fd in hub.fds}
+        self._watched = _watched()
 
-    def check(self) -> None:
-        """Raise AssertionError if green threads, descriptors or registrations were left behind."""
+    def left(self) -> list[str]:
+        """What was left behind: green threads with where they were spawned, descriptors, ..."""
         gc.collect()
         left = []
-        threads = [t for t in parked_threads() if t not in self._threads]
+        threads = _all_threads() - self._threads
         if threads:
-            left.append(f"green threads that still run: {threads}")
+            left.append(f"green threads that still run: {describe(threads)}")
         fds = {fd: what for fd, what in _open_fds().items() if self._fds.get(fd) != what}
         if fds:
             left.append(f"open descriptors: {fds}")
-        watched = {fd for hub in HUBS for fd in hub.fds if (id(hub), fd) not in self._watched}
-        stale = sorted(fd for fd in watched if not _is_open(fd))
+        stale = sorted(fd for _, fd in _watched() - self._watched if not _is_open(fd))
         if stale:
             left.append(f"registrations of closed descriptors: {stale}")
+        return left
+
+    def accept(self, since: Leaks) -> None:
+        """Take what has come since *since* was made for something that was there before."""
+        self._threads |= _all_threads() - since._threads
+        self._watched |= _watched() - since._watched
+        for fd, what in _open_fds().items():
+            if since._fds.get(fd) != what:
+                self._fds[fd] = what
+
+    def check(self) -> None:
+        """Raise AssertionError if green threads, descriptors or registrations were left behind."""
+        left = self.left()
         assert not left, "left behind: " + "; ".join(left)
+
+
+def _all_threads() -> set[GreenThread]:
+    own = get_ident()
+    return {t for hub in HUBS if hub.ident == own and not hub.closed for t in hub.threads}
+
+
+def _watched() -> set[tuple[int, int]]:
+    return {(id(hub), fd) for hub in HUBS for fd in hub.fds}
 
 
 def _is_open(fd: int) -> bool:
@@ -200,6 +222,10 @@ def _open_fds() -> dict[int, str]:
             found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
         except OSError:
             continue  # the descriptor of the listing itself
+    for hub in HUBS:
+        for fd, record in hub.fds.items():
+            if isinstance(record, Side):  # the hub's own, made when it is first needed
+                found.pop(fd, None)
     return found
 
 

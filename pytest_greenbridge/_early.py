@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Final, final
 import pytest
 
 from greenbridge import GreenbridgeError, __version__
-from greenbridge._hub import _local
-from greenbridge._hubs import get_hub
 from greenbridge._loops import set_loop_factory
 from greenbridge._patch_table import check_patches
 from greenbridge._patching import patch_all, patched
-from greenbridge._threadstate import get_running_loop
 
-from ._loops import chosen
+from ._leaks import Reporter, Watcher
+from ._loops import Factories, chosen
+from ._main_hub import be_green
 
 if TYPE_CHECKING:
     from ._options import Settings
@@ -43,15 +42,30 @@ def prepare(config: pytest.Config, settings: Settings) -> None:
         config.pluginmanager.register(_Patched(), _NAME)
 
 
-def be_green() -> None:
-    """Have the main program wait greenly, whether or not anything was spawned.
+def configure(config: pytest.Config, settings: Settings) -> None:
+    """Register the hooks that *settings* need.
 
-    It begins with the first ``spawn`` otherwise, and ends with an ``asyncio.run`` that leaves
-    nothing behind.
+    Raises:
+        pytest.UsageError: a loop was asked for, and nothing can be run on it.
     """
-    hub = _local.hub
-    if (hub is None or hub.closed) and get_running_loop() is None:
-        get_hub()
+    if settings.patch and len(settings.loops) > 1:
+        raise pytest.UsageError(
+            "with --greenbridge-patch a suite runs on one loop, that of the main program, and "
+            f"--greenbridge-loop={','.join(settings.loops)} names more. Run pytest once for each"
+        )
+    if settings.loops and not settings.patch:  # else the main program's loop is theirs
+        if hasattr(config.hook, "pytest_asyncio_loop_factories"):
+            config.pluginmanager.register(Factories(chosen(settings.loops)), "greenbridge-loops")
+        else:
+            raise pytest.UsageError(
+                "--greenbridge-loop has tests run on the loop by pytest-asyncio, which is not "
+                "installed or too old. Write: pip install 'pytest-asyncio>=1.4'"
+            )
+    if settings.leaks != "off":
+        config.pluginmanager.register(Reporter(), "greenbridge-leaks-reporter")
+        if not settings.distributes:
+            watcher = Watcher(fail=settings.leaks == "error", green=settings.patch)
+            config.pluginmanager.register(watcher, "greenbridge-leaks")
 
 
 @final

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, final
 
 import pytest
 
@@ -10,7 +10,7 @@ from greenbridge import GreenbridgeError
 from greenbridge._loops import LOOP_NAMES, factory_named
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from greenbridge._loops import LoopFactory
 
@@ -35,3 +35,15 @@ def chosen(names: Sequence[str]) -> dict[str, LoopFactory]:
                 ) from None
             raise pytest.UsageError(f"--greenbridge-loop={name}: {error}") from None
     return found
+
+
+@final
+class Factories:
+    """The hook of pytest-asyncio that has each test run on these loops; a conftest's own wins."""
+
+    def __init__(self, factories: Mapping[str, LoopFactory]) -> None:
+        self._factories = factories
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_asyncio_loop_factories(self) -> Mapping[str, LoopFactory]:
+        return self._factories

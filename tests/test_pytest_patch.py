@@ -49,7 +49,7 @@ def run(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
     """Run pytest in a new interpreter, with the plugin."""
 
     def start(*options: str) -> pytest.RunResult:
-        return pytester.runpytest_subprocess("-p", "pytest_greenbridge", *options, timeout=60)
+        return pytester.runpytest_subprocess("-p", "pytest_greenbridge", *options, timeout=110)
 
     return start
 
@@ -243,8 +243,8 @@ def test_plugin_that_comes_too_late_says_so(pytester: pytest.Pytester) -> None:
     pytester.makeini("[pytest]\ngreenbridge_patch = true")
     pytester.makeconftest("pytest_plugins = ['pytest_greenbridge']")
     pytester.makepyfile("def test_one(): pass")
-    result = pytester.runpytest_subprocess("-p", "no:pytest_greenbridge", timeout=60)
+    result = pytester.runpytest_subprocess("-p", "no:pytest_greenbridge", timeout=110)
     assert result.ret == 0  # a plugin that is blocked is not loaded by a conftest file either
-    result = pytester.runpytest_subprocess("--disable-plugin-autoload", timeout=60)
+    result = pytester.runpytest_subprocess("--disable-plugin-autoload", timeout=110)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines("ERROR: *too late*-p pytest_greenbridge*")
