@@ -379,18 +379,13 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
     def cr_frame(self) -> Any:
         """Where it waits: the innermost frame of the user's, sync code included."""
         worker = self._worker
-        if worker is not None and worker.parked:
-            frame = innermost(worker.resume.gr_frame)
-            if frame is not None:
-                return frame
-        return self._coro.cr_frame
+        frame = innermost(worker.resume.gr_frame) if worker is not None and worker.parked else None
+        return self._coro.cr_frame if frame is None else frame
 
     @property
     def cr_code(self) -> Any:
         """The code of ``cr_frame``: reprs take the file from here and the line from there."""
-        if self.parked and (frame := self.cr_frame) is not None:
-            return frame.f_code
-        return self._coro.cr_code
+        return self.cr_frame.f_code if self.parked else self._coro.cr_code
 
     def __repr__(self) -> str:
         return f"<green {self._coro!r}>"
