@@ -20,6 +20,7 @@ from . import _threadstate as _state
 from ._amid import AMID
 from ._carriers import FINISHED, NOBODY, Carrier
 from ._delivery import INTERRUPTED, ITSELF_OUTSIDE, PENDING, TIMED_OUT, WOKEN
+from ._frames import innermost, outermost
 from ._hub import Hub, _local
 from ._hubs import get_hub
 from ._originals import get_ident
@@ -30,6 +31,7 @@ from ._timers import NEVER
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from types import CodeType
 
 T = TypeVar("T")
 
@@ -127,11 +129,10 @@ def _set_result(future: asyncio.Future[None]) -> None:
 class Stepper(Coroutine[Any, Any, Any]):
     """The coroutine of the Task that a green thread gets at its first await."""
 
-    __slots__ = ("__name__", "__qualname__", "owner")
+    __slots__ = ("owner",)
 
     def __init__(self, owner: Any) -> None:
         self.owner = owner
-        self.__name__ = self.__qualname__ = "green_thread"
 
     def __iter__(self) -> Stepper:
         return self
@@ -181,9 +182,20 @@ class Stepper(Coroutine[Any, Any, Any]):
     def __await__(self) -> Generator[Any, Any, Any]:
         return self
 
+    def __getattr__(self, name: str) -> str:
+        # Found out when somebody looks: a class body cannot have properties of these names.
+        if name not in {"__name__", "__qualname__"}:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        first = None if self.owner is None else outermost(self.owner.resume.gr_frame)
+        return "green_thread" if first is None else _name_of(first.f_code)
+
     @property
     def cr_frame(self) -> Any:
-        return None if self.owner is None else self.owner.resume.gr_frame
+        """Where it waits: the innermost frame of the user's."""
+        if self.owner is None:
+            return None
+        frame = self.owner.resume.gr_frame
+        return innermost(frame) or frame
 
     @property
     def cr_code(self) -> Any:
@@ -192,6 +204,10 @@ class Stepper(Coroutine[Any, Any, Any]):
 
     cr_running = False
     cr_await = None
+
+
+def _name_of(code: CodeType) -> str:
+    return getattr(code, "co_qualname", code.co_name)  # 3.11 and later have the first
 
 
 def promote(owner: Any) -> None:

@@ -28,6 +28,7 @@ from greenlet import getcurrent, greenlet
 from ._carriers import Carrier
 from ._delivery import Owner
 from ._errors import LoopMismatchError
+from ._frames import innermost
 from ._timers import NEVER
 
 if TYPE_CHECKING:
@@ -370,9 +371,21 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
         return self  # an iterator with send and throw
 
     def __getattr__(self, name: str) -> Any:
-        # cr_frame, cr_code, cr_await, __qualname__ ...: debuggers, Task.get_stack() and reprs see
-        # the user's coroutine, not this wrapper.
+        # cr_await, __qualname__ ...: debuggers, Task.get_stack() and reprs see the user's
+        # coroutine, not this wrapper.
         return getattr(self._coro, name)
+
+    @property
+    def cr_frame(self) -> Any:
+        """Where it waits: the innermost frame of the user's, sync code included."""
+        worker = self._worker
+        frame = innermost(worker.resume.gr_frame) if worker is not None and worker.parked else None
+        return self._coro.cr_frame if frame is None else frame
+
+    @property
+    def cr_code(self) -> Any:
+        """The code of ``cr_frame``: reprs take the file from here and the line from there."""
+        return self.cr_frame.f_code if self.parked else self._coro.cr_code
 
     def __repr__(self) -> str:
         return f"<green {self._coro!r}>"

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
@@ -54,13 +54,42 @@ def _with_green_tasks(
     return make
 
 
+def _eager_task(loop: asyncio.AbstractEventLoop, coro: Any, **kwargs: Any) -> asyncio.Task[Any]:
+    """Do as ``asyncio.eager_task_factory``, which on 3.13.0 does not take what uvloop passes."""
+    kwargs["eager_start"] = True
+    return asyncio.Task(coro, loop=loop, **kwargs)
+
+
+def _in_mode(
+    factory: Callable[[], asyncio.AbstractEventLoop], debug: bool, eager: bool
+) -> Callable[[], asyncio.AbstractEventLoop]:
+    def make() -> asyncio.AbstractEventLoop:
+        loop = factory()
+        loop.set_debug(debug)
+        if eager:
+            loop.set_task_factory(_eager_task)
+        return loop
+
+    return make
+
+
+#: Each loop, with debug mode on and off and (3.12 and later) with eager Tasks and without.
+MODES = {
+    name + "-debug" * debug + "-eager" * eager: _in_mode(factory, debug, eager)
+    for name, factory in LOOPS.items()
+    for debug in (False, True)
+    for eager in ((False, True) if sys.version_info >= (3, 12) else (False,))
+}
+
+
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Run each async test on every loop, with green Tasks where it is marked so."""
+    loops = LOOPS if item.get_closest_marker("all_modes") is None else MODES
     if item.get_closest_marker("green_tasks") is None:
-        return LOOPS
-    return {name: _with_green_tasks(factory) for name, factory in LOOPS.items()}
+        return loops
+    return {name: _with_green_tasks(factory) for name, factory in loops.items()}
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

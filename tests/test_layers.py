@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 #: Lowest first. A module imports from lower layers, and inside its own only without a cycle.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"_originals", "_errors", "_main"}),
+    frozenset({"_originals", "_errors", "_frames", "_main"}),
     frozenset(
         {
             "_amid",

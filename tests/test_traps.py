@@ -19,6 +19,7 @@ import greenbridge
 from greenbridge import await_, run_sync, sleep, spawn
 from greenbridge._waiting import closing_fd, wait_readable
 
+from .conftest import MODES
 from .green import LONG, SHORT, in_green
 
 if TYPE_CHECKING:
@@ -26,7 +27,15 @@ if TYPE_CHECKING:
 
     from .conftest import FreshPython
 
+pytestmark = pytest.mark.all_modes
+
 VAR: contextvars.ContextVar[str] = contextvars.ContextVar("VAR", default="unset")
+
+
+@pytest.fixture(params=list(MODES))
+def loop_factory(request: pytest.FixtureRequest) -> Callable[[], asyncio.AbstractEventLoop]:
+    """Make a new event loop; the test runs once for each kind and mode."""
+    return MODES[request.param]
 
 
 # -- parking inside a Task's step --------------------------------------------------------------
