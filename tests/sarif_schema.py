@@ -96,4 +96,4 @@ SARIF: Final = {
         ),
     ),
 }
-SARIF["properties"]["$schema"] = {"type": "string", "format": "uri"}  # type: ignore[index]  # a dict
+SARIF["properties"]["$schema"] = {"type": "string", "format": "uri"}

@@ -96,7 +96,11 @@ async def test_install_begins_and_ends_it() -> None:
     greenbridge.install()  # leaves it as it is
     hold()
     await auntil(lambda: len(seen) == 2)
-    for end in (lambda: greenbridge.install(strict=False), greenbridge.uninstall):
+    ends: list[Callable[[], None]] = [
+        lambda: greenbridge.install(strict=False),
+        greenbridge.uninstall,
+    ]
+    for end in ends:
         end()
         hold()
         await asyncio.sleep(0.1)
@@ -235,6 +239,7 @@ def test_a_child_of_a_fork_may_be_strict_itself() -> None:
     import time
 
     import greenbridge
+    from greenbridge._hubs import current_hub
 
     seen: list[Any] = []
 
@@ -252,8 +257,11 @@ def test_a_child_of_a_fork_may_be_strict_itself() -> None:
         try:
             strict = greenbridge.Strict(0.2, report=seen.append)
             greenbridge.spawn(greenbridge.sleep, 0).join()
-            greenbridge.install(greenbridge._hub._local.hub.loop, strict=strict)  # type: ignore[attr-defined]
+            hub = current_hub()
+            assert hub is not None
+            greenbridge.install(hub.loop, strict=strict)
             main()
+            assert [found.what for found in seen] == ["time.sleep"]
             code = 0
         finally:
             os._exit(code)

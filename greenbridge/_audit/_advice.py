@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, final
 
+from ._stacks import CARRIER
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -165,7 +167,7 @@ def _original(cause: Cause) -> tuple[str, bool] | None:
 
 def _for_original(cause: Cause, original: str, *, patched: bool) -> Advice:
     place = cause.stack[0]
-    if place.kind == "greenbridge":
+    if place.kind == "greenbridge" and place.module != CARRIER:
         return Advice(
             f"The patched {original} had to call the original: this is no green code, but a plain "
             "Task, a callback, a signal handler or a destructor.",

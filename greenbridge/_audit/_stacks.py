@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, final
 if TYPE_CHECKING:
     from types import CodeType, FrameType
 
+#: What calls the functions of green threads.
+CARRIER: Final = "greenbridge._carriers"
 _DEPTH_MAX: Final = 300  # frames looked at: a guess, deep recursion is cut
 _STACKS_MAX: Final = 50  # different ones kept of one hold: a guess
 _OURS: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -136,6 +138,8 @@ def _frames(frame: FrameType) -> list[FrameType]:
     while at is not None and len(found) < _DEPTH_MAX and not _is_boundary(at):
         found.append(at)
         at = at.f_back
+    if not found and _module(frame) == CARRIER:
+        found.append(frame)  # the green thread is a call of a function in C, and nothing else
     return found
 
 
