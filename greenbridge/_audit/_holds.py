@@ -10,7 +10,7 @@ from ._advice import Cause, advise
 from ._callees import Callee, callee_of
 
 if TYPE_CHECKING:
-    from ._stacks import Place, Trail
+    from ._stacks import Place, Stack, Trail
 
 # Less of a hold than this on a CPU: it has waited.
 _COMPUTES: Final = 0.5
@@ -70,6 +70,21 @@ class Hold:
         )
 
 
+def note_calls(trail: Trail) -> None:
+    """Look up what is called, while it is: later the variables may have other values."""
+    seen = trail.often()
+    if seen.frames and seen.calls is None:
+        seen.calls = _calls(seen)
+
+
+def _calls(seen: Stack) -> tuple[Callee | None, Callee | None]:
+    """What the innermost frame calls, and what the program calls in its own innermost frame."""
+    at = seen.places.index(_in_program(seen.places))
+    inner = callee_of(seen.frames[0], seen.lastis[0], seen.places[0])
+    outer = inner if at == 0 else callee_of(seen.frames[at], seen.lastis[at], seen.places[at])
+    return inner, outer
+
+
 def judge(trail: Trail, seconds: float, burnt: float, gil: Gil) -> Hold | None:
     """What the samples in *trail* show; None if nobody in particular held the loop.
 
@@ -81,22 +96,22 @@ def judge(trail: Trail, seconds: float, burnt: float, gil: Gil) -> Hold | None:
     """
     waits = burnt < _COMPUTES * seconds
     seen = trail.often()
-    callee: Callee | None = None
-    frames, lastis, stack = seen.frames, seen.lastis, list(seen.places)
-    if not frames:
+    if not seen.frames:
         return None
+    note_calls(trail)
+    callee, outer = seen.calls
+    stack = list(seen.places)
     kept = gil == "kept" and not waits
     # Python code gives the GIL up at a few instructions only, so it is seen at the same again.
     one = seen.count >= _ONE_CALL * trail.count and (waits or gil == "free")
-    if kept or one:
-        callee = callee_of(frames[0], lastis[0], stack[0])
-    else:
-        # It moves, so what all samples have in common is who computes, at its commonest line.
-        skip = len(frames) - trail.common
-        frames, lastis, stack = frames[skip:], lastis[skip:], stack[skip:]
-    at = stack.index(_in_program(stack))
-    place = stack[at]
-    outer = callee if at == 0 else callee_of(frames[at], lastis[at], place)
+    if not (kept or one):
+        # It moves, so what all samples have in common is who computes.
+        callee = None
+        skip = len(stack) - trail.common
+        if skip > stack.index(_in_program(stack)):
+            outer = None
+        stack = stack[skip:]
+    place = _in_program(stack)
     cause = Cause(callee, outer, tuple(stack), waits=waits, gil=kept)
     advice = advise(cause)
     return Hold(

@@ -71,9 +71,10 @@ def _place(code: CodeType, line: int | None, module: str) -> Place:
 class Stack:
     """One sample: the frames above whatever the loop or the hub has called, innermost first."""
 
-    __slots__ = ("count", "frames", "lastis", "places")
+    __slots__ = ("calls", "count", "frames", "lastis", "places")
 
     def __init__(self, frame: FrameType) -> None:
+        self.calls: Any = None  # what was called in it, once that has been looked up
         self.count = 1  # samples that found it at the very same instruction
         self.frames = _frames(frame)
         self.lastis = [f.f_lasti for f in self.frames]

@@ -15,7 +15,7 @@ from .._originals import allocate_lock, get_ident, monotonic, start_new_thread
 from .._portal import Stepper
 from .._threadstate import get_running_loop
 from ._clocks import Clock
-from ._holds import Gil, Hold, judge
+from ._holds import Gil, Hold, judge, note_calls
 from ._stacks import Stack, Trail, who_runs
 
 if TYPE_CHECKING:
@@ -162,6 +162,8 @@ class Watch:
             self._late = 0
         if self._trail is not None:
             self._count(min(proved, self._overdue, now - before), burnt)
+            if self._credit > self.limit / 2:
+                note_calls(self._trail)
             self._late += 1 if late_s > _ON_TIME_S else -1
             if late_s > _ONE_CALL_S:
                 self._kept += min(late_s, burnt)
