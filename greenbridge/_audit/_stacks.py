@@ -71,9 +71,10 @@ def _place(code: CodeType, line: int | None, module: str) -> Place:
 class Stack:
     """One sample: the frames above whatever the loop or the hub has called, innermost first."""
 
-    __slots__ = ("calls", "count", "frames", "lastis", "places")
+    __slots__ = ("calls", "count", "frames", "lastis", "places", "turn")
 
-    def __init__(self, frame: FrameType) -> None:
+    def __init__(self, frame: FrameType, turn: object = None) -> None:
+        self.turn = turn  # another one: other green code has run in between
         self.calls: Any = None  # what was called in it, once that has been looked up
         self.count = 1  # samples that found it at the very same instruction
         self.frames = _frames(frame)
@@ -112,7 +113,7 @@ class Trail:
     def add(self, stack: Stack) -> bool:
         """One more sample; False if it has nothing to do with the ones before."""
         common = min(self.common, self.stacks[0].shared(stack))
-        if not common:
+        if not common or stack.turn != self.stacks[0].turn:
             return False
         self.common = common
         self.count += 1

@@ -32,6 +32,8 @@ _ON_TIME_S: Final = 0.002
 # As long as this no Python code keeps the GIL when it is asked for: sys.getswitchinterval() is
 # 0.005. What takes longer is one call in C.
 _ONE_CALL_S: Final = 0.03
+# So much of that time the loop's thread must have been on a CPU or in the queue for one.
+_KEPT: Final = 0.9
 
 
 @final
@@ -121,12 +123,13 @@ class Watch:
         frame = sys._current_frames().get(self._ident)
         if frame is None:
             return
-        stack = Stack(frame)
+        hub = self._hub()
+        stack = Stack(frame, hub and (hub.switches, len(hub.round)))
         if self._trail is not None and not self._trail.add(stack):
             # The loop has gone on, and only its beat had no turn yet.
             self._old, self._trail, self._turned = self._trail, None, True
         if self._trail is None:
-            self._trail = Trail(stack, who_runs(self.loop, self._hub()))
+            self._trail = Trail(stack, who_runs(self.loop, hub))
 
     def is_suspect(self) -> bool:
         """Whether the beat is overdue, by however little."""
@@ -165,7 +168,9 @@ class Watch:
             if self._credit > self.limit / 2:
                 note_calls(self._trail)
             self._late += 1 if late_s > _ON_TIME_S else -1
-            if late_s > _ONE_CALL_S:
+            queue = 0.0 if before_s is None else max(0.0, self._queued - before_s)
+            # Else the loop's thread has waited for the GIL as well: somebody else had it.
+            if late_s > _ONE_CALL_S and burnt + queue >= _KEPT * late_s:
                 self._kept += min(late_s, burnt)
 
     def _count(self, seconds: float, burnt: float) -> None:
@@ -181,6 +186,9 @@ class Watch:
             gil = "kept"
         elif self._late > 0:
             gil = "asked for"
+        if gil != "kept" and trail.count < 2:
+            self.busy += 1  # one look says nothing of what was before it
+            return
         hold = judge(trail, self._credit, self._burnt, gil)
         if hold is None:
             self.busy += 1
