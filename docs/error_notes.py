@@ -64,6 +64,15 @@ with greenbridge.no_switch():
 loop.call_soon(lambda: greenbridge.spawn(work))  # the green thread may wait
 """,
     ),
+    "GB105": Note(
+        "A warning, of `install(strict=...)`, `run(..., strict=...)` and `--strict`: an original "
+        "blocking call, a C library that waits on its own, or a computation. Its text says where, "
+        "for how long, and what to write; see [Find what blocks](how-to/find-what-blocks.md). It "
+        "comes when the hold is over, once for each place, and changes nothing in the program.",
+        """
+digest = greenbridge.offload(hashlib.scrypt, password, salt=salt, n=2**14, r=8, p=1)
+""",
+    ),
     "GB201": Note(
         "An OS thread runs one loop, and `run()` starts one. Inside a running loop there is "
         "already everything that is needed. The running loop goes on as before.",

@@ -8,6 +8,8 @@ from . import _originals as _originals  # first: binds what the patches replace
 from . import _forking as _forking  # early: its hook is to run before those that use primitives
 
 # isort: split
+from ._audit._holds import Hold as Hold
+from ._audit._strict import Strict as Strict
 from ._await import await_ as await_
 from ._bridges import entered as entered
 from ._bridges import iterate as iterate
@@ -18,6 +20,7 @@ from ._errors import ClosedHubError as ClosedHubError
 from ._errors import GreenbridgeError as GreenbridgeError
 from ._errors import GreenExit as GreenExit
 from ._errors import HubConflictError as HubConflictError
+from ._errors import LoopHeldWarning as LoopHeldWarning
 from ._errors import LoopMismatchError as LoopMismatchError
 from ._errors import NoPortalError as NoPortalError
 from ._errors import NotAwaitableError as NotAwaitableError
@@ -94,9 +97,11 @@ __all__ = (
     "GreenThread",
     "GreenbridgeError",
     "Group",
+    "Hold",
     "HubConflictError",
     "LifoQueue",
     "Lock",
+    "LoopHeldWarning",
     "LoopMismatchError",
     "Nested",
     "NoPortalError",
@@ -108,6 +113,7 @@ __all__ = (
     "RLock",
     "Semaphore",
     "SimpleQueue",
+    "Strict",
     "SwitchForbiddenError",
     "TaskGroup",
     "Timeout",

@@ -18,6 +18,7 @@ __all__ = (
     "GreenExit",
     "GreenbridgeError",
     "HubConflictError",
+    "LoopHeldWarning",
     "LoopMismatchError",
     "NoPortalError",
     "NotAwaitableError",
@@ -63,6 +64,12 @@ class BlockingSwitchError(GreenbridgeError, RuntimeError):
     """A wait that could never end was started inside a bare loop callback."""
 
     code = "GB104"
+
+
+class LoopHeldWarning(GreenbridgeError, RuntimeWarning):
+    """Strict mode saw that something kept an event loop from running for longer than its limit."""
+
+    code = "GB105"
 
 
 class HubConflictError(GreenbridgeError, RuntimeError):

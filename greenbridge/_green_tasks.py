@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 from weakref import WeakKeyDictionary, WeakSet, ref
 
+from ._audit._strict import Strict, as_strict, set_strict
 from ._errors import LoopMismatchError, NoPortalError
 from ._portal import Stepper, current_owner
 from ._tasks import GreenCoro, Pool
@@ -133,7 +134,12 @@ def _loop_or_running(
     return loop
 
 
-def install(loop: asyncio.AbstractEventLoop | None = None, *, plain: Iterable[str] = ()) -> None:
+def install(
+    loop: asyncio.AbstractEventLoop | None = None,
+    *,
+    plain: Iterable[str] = (),
+    strict: bool | float | Strict | None = None,
+) -> None:
     """Make every Task that *loop* creates from now on a green one.
 
     In a green Task, and in all that it calls, blocking calls that are patched (and
@@ -145,14 +151,20 @@ def install(loop: asyncio.AbstractEventLoop | None = None, *, plain: Iterable[st
         loop: None means the running loop.
         plain: names of modules and packages whose coroutines stay plain Tasks, besides those that
             were named before. It is the module of the coroutine function that counts.
+        strict: warn (:class:`LoopHeldWarning`) of what holds the loop for longer than so many
+            seconds, once for each place; True is 0.1 seconds, False ends it, None leaves it as it
+            is. :class:`Strict` says more.
 
     Raises:
         LoopMismatchError: if no loop is given and none runs, or it is closed.
+        ValueError: if *strict* is less than 0.01 seconds.
     """
     global _opted_out
     loop = _loop_or_running(loop, "install")
     if isinstance(plain, str):
         raise TypeError(f"install() needs a list of module names: plain=[{plain!r}]")
+    if strict is not None:
+        set_strict(loop, as_strict(strict))
     pool = pool_of(loop)
     pool.plain = pool.plain | frozenset(plain)
     _opted_out = _opted_out or bool(pool.plain)
@@ -166,7 +178,7 @@ def uninstall(loop: asyncio.AbstractEventLoop | None = None) -> None:
     """Undo :func:`install`: Tasks made from now on are plain ones; green ones stay green.
 
     The factory that was there before is set again. If another one was put on top of ours
-    meanwhile, that one stays, and what it calls of ours makes plain Tasks.
+    meanwhile, that one stays, and what it calls of ours makes plain Tasks. Strict mode ends.
 
     Raises:
         LoopMismatchError: as for :func:`install`.
@@ -175,6 +187,7 @@ def uninstall(loop: asyncio.AbstractEventLoop | None = None) -> None:
     pool = pool_of(loop)
     pool.installed = False
     pool.plain = frozenset()
+    set_strict(loop, None)
     factory: Any = loop.get_task_factory()
     if isinstance(factory, GreenTaskFactory):
         while isinstance(factory, GreenTaskFactory):

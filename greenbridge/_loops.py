@@ -15,6 +15,9 @@ LOOP_NAMES: Final = ("uvloop", "asyncio")
 
 _factory: LoopFactory | None = None
 
+#: Called with each loop that patched code begins to run and that is not nested in a hub's.
+on_begin: Final[list[Callable[[asyncio.AbstractEventLoop], object]]] = []
+
 
 def _uvloop() -> LoopFactory | None:
     try:

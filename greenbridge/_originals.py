@@ -24,6 +24,7 @@ from typing import Any, Final
 time_sleep: Final = time.sleep
 monotonic: Final = time.monotonic
 perf_counter: Final = time.perf_counter
+pthread_getcpuclockid: Final[Any] = getattr(time, "pthread_getcpuclockid", None)
 
 # threads
 allocate_lock: Final = _thread.allocate_lock

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, Literal, final
 
+from ._audit._advice import namers
 from ._patch_plan import ABSENT
 from ._patch_table import Table, fits, load_libraries, load_tables
 from ._patching import Record, library_state, patched
@@ -189,3 +190,18 @@ def stale() -> tuple[Stale, ...]:
 
 def _is_ours(module: str) -> bool:
     return module == "greenbridge" or module.startswith("greenbridge.")
+
+
+def _name_of_original(value: object) -> tuple[str, bool] | None:
+    for record in patched():
+        if record.original is value:
+            return f"{record.module}.{record.name}", True
+    for table in load_tables():
+        module = sys.modules.get(table.module)
+        for name in table.replace if module is not None else ():
+            if "." not in name and vars(module).get(name) is value:
+                return f"{table.module}.{name}", False
+    return None
+
+
+namers.append(_name_of_original)

@@ -20,6 +20,8 @@ from ._threadstate import get_running_loop
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
+    from ._audit._strict import Strict
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -63,20 +65,32 @@ def run(
     main: Callable[..., Coroutine[Any, Any, T]],
     *args: Any,
     loop_factory: LoopFactory | None = None,
+    strict: bool | float | Strict = False,
 ) -> T: ...
 
 
 @overload
-def run(main: Callable[..., T], *args: Any, loop_factory: LoopFactory | None = None) -> T: ...
+def run(
+    main: Callable[..., T],
+    *args: Any,
+    loop_factory: LoopFactory | None = None,
+    strict: bool | float | Strict = False,
+) -> T: ...
 
 
-def run(main: Callable[..., Any], *args: Any, loop_factory: LoopFactory | None = None) -> Any:
+def run(
+    main: Callable[..., Any],
+    *args: Any,
+    loop_factory: LoopFactory | None = None,
+    strict: bool | float | Strict = False,
+) -> Any:
     """Run ``main(*args)`` on a hub and a loop of its own, and return its result.
 
     Args:
         main: a function, which may spawn, block and ``await_``; or a coroutine function, which
             runs as a green Task.
         loop_factory: makes the loop; None means uvloop where it exists, else asyncio's.
+        strict: warn of what holds the loop for longer than so many seconds, as :func:`install`.
 
     Raises:
         HubConflictError: inside a running loop, or where a hub runs already.
@@ -109,7 +123,7 @@ def run(main: Callable[..., Any], *args: Any, loop_factory: LoopFactory | None =
     if not isinstance(loop, asyncio.AbstractEventLoop):
         raise TypeError(f"loop_factory must return an asyncio event loop, not {loop!r}")
     try:
-        install(loop)
+        install(loop, strict=strict or None)
     except BaseException:
         loop.close()
         raise

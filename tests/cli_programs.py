@@ -267,7 +267,11 @@ if sys.version_info >= (3, 11):
 
 
 def python(
-    folder: Path, *words: str, stdin: str = "", flags: tuple[str, ...] = ()
+    folder: Path,
+    *words: str,
+    stdin: str = "",
+    flags: tuple[str, ...] = (),
+    timeout: float = FRESH_TIMEOUT,
 ) -> subprocess.CompletedProcess[str]:
     """Run the interpreter in *folder*, greenbridge importable."""
     return subprocess.run(
@@ -277,7 +281,7 @@ def python(
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=FRESH_TIMEOUT,
+        timeout=timeout,
         check=False,
     )
 

@@ -41,6 +41,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     ),
     frozenset(
         {
+            "_audit",
             "_borrowed",
             "_bridges",
             "_fds",

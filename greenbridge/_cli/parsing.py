@@ -10,20 +10,26 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, final
+from typing import TYPE_CHECKING, Any, Final, Literal, final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PROG: Final = "python -m greenbridge"
-_COMMANDS: Final = ("run", "patches", "demo")
-_TAKES_A_VALUE: Final = ("--only", "--exclude", "--loop")
+_COMMANDS: Final = ("run", "audit", "patches", "demo")
+_TAKES_A_VALUE: Final = ("--only", "--exclude", "--loop", "--limit", "--format", "--output")
 
 _RUN_USAGE: Final = f"""\
 {PROG} [run] [options] script.py [args ...]
        {PROG} [run] [options] -m module [args ...]
        {PROG} [run] [options] -c code [args ...]
        {PROG} [run] [options] - [args ...]"""
+
+_AUDIT_USAGE: Final = _RUN_USAGE.replace("[run] [options]", "audit [options]")
+
+_AUDIT_DESCRIPTION: Final = """\
+Run a program as "run" does, and report each call that kept an event loop from running for longer
+than the limit: the stack, for how long, how often, and what to write instead."""
 
 _DESCRIPTION: Final = """\
 Run a blocking Python program, unmodified, on an event loop: the standard library is
@@ -106,6 +112,70 @@ def _latency(text: str) -> float:
     return seconds
 
 
+def _limit(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0.01 <= seconds <= 3600:  # refuses NaN, too
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a limit: write seconds from 0.01 to 3600, as in 0.05"
+        )
+    return seconds
+
+
+def _add_program(command: argparse.ArgumentParser) -> None:
+    """The options of ``run`` and ``audit``."""
+    for option, text in (("--only", "patch these only"), ("--exclude", "do not patch these")):
+        command.add_argument(
+            option,
+            type=_names,
+            action="extend",
+            metavar="a,b",
+            help=f"{text}; the names are listed by: {PROG} patches",
+        )
+    # Named here for --help; split() has taken the one that starts the program.
+    command.add_argument("-m", metavar="module", help="run a module, as python -m does")
+    command.add_argument("-c", metavar="code", help="run the code in the next argument")
+
+
+def _add_audit(commands: Any, loops: argparse.ArgumentParser) -> None:
+    audit = commands.add_parser(
+        "audit",
+        parents=[loops],
+        usage=_AUDIT_USAGE,
+        help="run a program and report what holds its event loops; [options]: audit --help",
+        description=_AUDIT_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    audit.add_argument(
+        "--limit",
+        type=_limit,
+        default=0.05,
+        metavar="SECONDS",
+        help="how long a loop may be held (default: %(default)s)",
+    )
+    audit.add_argument(
+        "--format", choices=("text", "json", "sarif"), default="text", help="of the report"
+    )
+    audit.add_argument(
+        "--output", metavar="FILE", help="write the report there (default: to the standard output)"
+    )
+    audit.add_argument(
+        "--fail",
+        action="store_true",
+        help="end with exit code 1 if anything was found and the program has ended well",
+    )
+    audit.add_argument(
+        "--no-patch",
+        action="store_true",
+        help="patch nothing: the program does it itself, and may do it too late",
+    )
+    _add_program(audit)
+
+
 def _parser() -> argparse.ArgumentParser:
     from .._loops import LOOP_NAMES
 
@@ -116,7 +186,8 @@ def _parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(
         prog=PROG,
-        usage=f"{_RUN_USAGE}\n       {PROG} patches [--json]\n       {PROG} demo [options]",
+        usage=f"{_RUN_USAGE}\n       {PROG} audit [options] script.py [args ...]\n"
+        f"       {PROG} patches [--json]\n       {PROG} demo [options]",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -135,17 +206,16 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    for option, text in (("--only", "patch these only"), ("--exclude", "do not patch these")):
-        run.add_argument(
-            option,
-            type=_names,
-            action="extend",
-            metavar="a,b",
-            help=f"{text}; the names are listed by: {PROG} patches",
-        )
-    # Named here for --help; split() has taken the one that starts the program.
-    run.add_argument("-m", metavar="module", help="run a module, as python -m does")
-    run.add_argument("-c", metavar="code", help="run the code in the next argument")
+    run.add_argument(
+        "--strict",
+        type=_limit,
+        nargs="?",
+        const=0.1,
+        metavar="SECONDS",
+        help="warn of what holds an event loop for longer: --strict=0.5 (default: %(const)s)",
+    )
+    _add_program(run)
+    _add_audit(commands, loops)
 
     patches = commands.add_parser(
         "patches", help="show what is patched, and what is not and why", allow_abbrev=False
@@ -181,7 +251,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what *argv* (default: ``sys.argv[1:]``) says and return the exit code.
 
-    ``run`` ends as the program ends: its SystemExit or other exception passes through.
+    ``run`` and ``audit`` end as the program ends: its SystemExit or other exception passes through.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     parser = _parser()
@@ -206,8 +276,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             show=options.show,
         )
 
-    head, program = split(words[1:] if words[:1] == ["run"] else words)
-    options = parser.parse_args(["run", *head])
+    command = words[0] if words[:1] in (["run"], ["audit"]) else "run"
+    head, program = split(words[1:] if words[:1] == [command] else words)
+    options = parser.parse_args([command, *head])
     if program is None:
         if sys.stdin is None or sys.stdin.isatty():
             if not words:
@@ -219,8 +290,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     from .run import prepare, run
 
     try:
-        prepare(options.only, options.exclude, options.loop)
+        if command == "audit" and options.no_patch:
+            prepare((), None, options.loop)
+        else:
+            prepare(options.only, options.exclude, options.loop)
     except GreenbridgeError as error:
         parser.error(str(error))
+    if command == "audit":
+        from .audit import audit
+
+        audit(
+            program,
+            limit=options.limit,
+            form=options.format,
+            output=options.output,
+            fail=options.fail,
+        )
+        return 0
+    if options.strict is not None:
+        from .._audit._strict import Strict, set_strict_everywhere
+
+        set_strict_everywhere(Strict(options.strict))
     run(program)
     return 0

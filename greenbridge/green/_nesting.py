@@ -27,7 +27,9 @@ from .. import _threadstate as _state
 from .._await import await_, close_refused
 from .._errors import NoPortalError
 from .._green_tasks import install, pool_of, uninstall
+from .._loops import on_begin
 from .._portal import current_owner
+from .._program import must_nest
 from .._spawn import spawn
 from .._threadstate import get_running_loop
 from .._waiting import stalling
@@ -86,6 +88,9 @@ def make_green(loop: asyncio.AbstractEventLoop) -> None:
 
 def begins(loop: asyncio.AbstractEventLoop) -> None:
     """*loop* is about to run: its Tasks have to be green if they may nest."""
+    if on_begin and not must_nest():
+        for note in on_begin:
+            note(loop)
     if _everywhere and not loop.is_closed():
         make_green(loop)
 
