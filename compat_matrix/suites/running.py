@@ -94,7 +94,7 @@ class Run:
         Args:
             known: ids of tests that *without* is looked up in, for what is no plain id.
         """
-        work = self.folder / f"work-{self.world}"
+        work = self.folder / "work"  # the same place in all worlds: ids of tests may name it
         shutil.rmtree(work, ignore_errors=True)
         self.folder.mkdir(parents=True, exist_ok=True)
         copied(self.suite, self.source, work)
