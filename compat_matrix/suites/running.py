@@ -120,7 +120,12 @@ class Run:
         return record
 
     def _command(self, known: Iterable[str]) -> list[str]:
-        before = ["-m", "greenbridge", "--loop", self.loop] if self.world == "patched" else []
+        patched = [
+            "-p",
+            "pytest_greenbridge",
+            "--greenbridge-patch",
+            f"--greenbridge-loop={self.loop}",
+        ]
         without = [
             f"--deselect={test}"
             for pattern in self.without
@@ -130,8 +135,8 @@ class Run:
         arguments = [text.format(**where) for text in self.suite.arguments]
         return [
             *self.python,
-            *before,
             *("-m", "pytest", "-p", "greenbridge_recorder", "-p", "no:cacheprovider", "-q"),
+            *(patched if self.world == "patched" else ()),
             *("-o", f"faulthandler_timeout={_STACKS}", *arguments, *without),
             *self.select,
         ]
