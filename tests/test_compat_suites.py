@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tarfile
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -221,6 +222,14 @@ def test_the_page_shows_every_row() -> None:
     page = render_suites.page()
     assert all(f"`{row.test}`" in page for row in whole.differences)
     assert all(f"`{row.test}`" in page for row in whole.left_out)
+
+
+def test_the_page_says_how_many_tests_differ_without_a_row(tmp_path: Path) -> None:
+    whole = load(tmp_path, suite() + difference(test="t.py::a*"))
+    told = partial(render_suites.unlisted, whole, "x / 3.11 / patched / uvloop")
+    assert told({"differ": {}}) == "none"
+    assert told({"differ": {"t.py::a1": ["passed", "failed"]}}) == "1"
+    assert told({"differ": {"t.py::a1": [], "t.py::b": []}}) == "2, 1 open"
 
 
 def test_counts_say_what_passed_failed_and_was_skipped() -> None:
