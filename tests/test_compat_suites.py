@@ -164,9 +164,9 @@ def test_a_run_whose_process_ends_early_says_in_which_test(tmp_path: Path) -> No
 
 
 def test_a_run_that_takes_too_long_is_ended(tmp_path: Path) -> None:
-    suite = table.Suite("x", "1.0", limit=4.0)
+    suite = table.Suite("x", "1.0", limit=20.0)
     run = run_of(tmp_path, suite)
-    (run.source / "test_it.py").write_text("import time\ndef test_long(): time.sleep(60)\n")
+    (run.source / "test_it.py").write_text("import time\ndef test_long(): time.sleep(90)\n")
     seen = run()
     assert seen.outcomes == {"test_it.py::test_long": "hangs"}
     assert seen.broken == "out of time in test_it.py::test_long"
