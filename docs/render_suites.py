@@ -68,7 +68,8 @@ def runs(whole: table.Table) -> Iterator[str]:
 
 def unlisted(whole: table.Table, key: str, seen: dict[str, Any]) -> str:
     """How many tests differed, and how many of them have no row."""
-    rows = whole.differences_of(*key.split(" / "))
+    name, python, world, loop = key.split(" / ")
+    rows = whole.differences_of(name, world, python, loop)
     without = [test for test in seen["differ"] if table.matching(rows, test) is None]
     return f"{len(seen['differ']) or 'none'}" + (f", {len(without)} open" if without else "")
 

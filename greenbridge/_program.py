@@ -163,7 +163,7 @@ def _new_executor() -> ThreadPoolExecutor:
 class ProgramRun:
     """One use of the hub's loop by ``asyncio.run`` or a ``Runner`` of the main program."""
 
-    __slots__ = ("__weakref__", "_before", "_executor", "_generators", "hub")
+    __slots__ = ("__weakref__", "_before", "_executor", "_generators", "_outer", "hub")
 
     def __init__(self) -> None:
         self.hub = hub = get_hub()
@@ -171,6 +171,7 @@ class ProgramRun:
         self._before = (loop.get_debug(), loop.get_task_factory(), loop.get_exception_handler())
         self._generators: WeakSet[AsyncGenerator[Any, Any]] = WeakSet()
         self._executor = _new_executor()
+        self._outer = RUN.get()
         install(loop)
         loop.set_default_executor(self._executor)
         loop.call_soon(partial(_watch_generators, hub), context=hub.context)
@@ -183,12 +184,18 @@ class ProgramRun:
         """Tasks that begin in *context*, and those that they make, belong to this run."""
         context.run(RUN.set, self)
 
+    def enter(self) -> None:
+        """What the main program makes on the loop by hand, until the end, belongs to it as well."""
+        RUN.set(self)
+
     def note_generator(self, generator: AsyncGenerator[Any, Any]) -> None:
         self._generators.add(generator)
 
     def finish(self) -> None:
         """End what belongs to the run, and the hub if nothing else is on it."""
         hub = self.hub
+        if RUN.get() is self:
+            RUN.set(self._outer)
         if hub.closed:
             return
         loop = hub.loop

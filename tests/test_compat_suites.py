@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tarfile
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -163,9 +164,9 @@ def test_a_run_whose_process_ends_early_says_in_which_test(tmp_path: Path) -> No
 
 
 def test_a_run_that_takes_too_long_is_ended(tmp_path: Path) -> None:
-    suite = table.Suite("x", "1.0", limit=4.0)
+    suite = table.Suite("x", "1.0", limit=20.0)
     run = run_of(tmp_path, suite)
-    (run.source / "test_it.py").write_text("import time\ndef test_long(): time.sleep(60)\n")
+    (run.source / "test_it.py").write_text("import time\ndef test_long(): time.sleep(90)\n")
     seen = run()
     assert seen.outcomes == {"test_it.py::test_long": "hangs"}
     assert seen.broken == "out of time in test_it.py::test_long"
@@ -221,6 +222,14 @@ def test_the_page_shows_every_row() -> None:
     page = render_suites.page()
     assert all(f"`{row.test}`" in page for row in whole.differences)
     assert all(f"`{row.test}`" in page for row in whole.left_out)
+
+
+def test_the_page_says_how_many_tests_differ_without_a_row(tmp_path: Path) -> None:
+    whole = load(tmp_path, suite() + difference(test="t.py::a*"))
+    told = partial(render_suites.unlisted, whole, "x / 3.11 / patched / uvloop")
+    assert told({"differ": {}}) == "none"
+    assert told({"differ": {"t.py::a1": ["passed", "failed"]}}) == "1"
+    assert told({"differ": {"t.py::a1": [], "t.py::b": []}}) == "2, 1 open"
 
 
 def test_counts_say_what_passed_failed_and_was_skipped() -> None:

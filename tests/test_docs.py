@@ -27,7 +27,7 @@ PAGES = [path for path in files(DOCS, ".md") if "<!-- Generated" not in path.rea
 #: Names of greenbridge that are not functions or classes with a heading of their own.
 TOLD_IN_WORDS = {"__version__", "requests.request"}
 #: Modules whose names are public, too.
-ROOMS = ("celery", "native", "requests", "testing")
+ROOMS = ("asgi", "celery", "gunicorn", "native", "requests", "servers", "testing")
 
 
 def block(text: str, language: str) -> str:
@@ -95,19 +95,34 @@ def test_readme_links_lead_somewhere() -> None:
     assert not missing
 
 
+def public_names(room: str) -> set[str]:
+    """What is defined in a module, or listed by a package.
+
+    Read, not imported: to import some of them patches the process, others need a library.
+    """
+    package = PACKAGE / room / "__init__.py"
+    tree = parse(package if package.exists() else PACKAGE / f"{room}.py")
+    if package.exists():
+        (names,) = [
+            node.value
+            for node in tree.body
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+        ]
+        return set(ast.literal_eval(names))
+    return {
+        node.name
+        for node in tree.body
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
+        and not node.name.startswith("_")
+    }
+
+
 def test_every_public_name_has_its_place_in_the_reference() -> None:
     page = (DOCS / "reference" / "api.md").read_text(encoding="utf-8")
     shown = set(re.findall(r"^::: greenbridge\.([\w.]+)$", page, re.MULTILINE))
     public = set(greenbridge.__all__)
     for room in ROOMS:
-        # Read, not imported: to import some of them patches the process.
-        tree = parse(PACKAGE / f"{room}.py")
-        public |= {
-            f"{room}.{node.name}"
-            for node in tree.body
-            if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
-            and not node.name.startswith("_")
-        }
+        public |= {f"{room}.{name}" for name in public_names(room)}
     in_words = set(re.findall(r"`greenbridge\.(\w+)\W", page))
     errors = {
         name

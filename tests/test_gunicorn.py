@@ -6,12 +6,14 @@ import json
 import socket
 import ssl
 import struct
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from . import wsgi_app
+from .conftest import ROOT
 from .gunicorn_server import LONG, Gunicorn, eventually, received
 
 if TYPE_CHECKING:
@@ -296,3 +298,17 @@ def test_http_2_is_left_to_gunicorn(trusted: Any) -> None:
         with httpx.Client(verify=context) as older:
             answer = older.get(f"https://127.0.0.1:{server.address[1]}/hello")
             assert (answer.http_version, answer.text) == ("HTTP/1.1", "Hello, World!")
+
+
+def test_the_application_of_the_guide_serves_many_at_once() -> None:
+    folder = ROOT / "docs" / "how-to"
+    options = "-k greenbridge.gunicorn.Worker --worker-connections 500"
+    assert options in (folder / "gunicorn.md").read_text(encoding="utf-8")
+    program = (folder / "gunicorn_app.py").read_text(encoding="utf-8")
+    with (
+        Gunicorn("--worker-connections", "500", app="guide:app", guide__py=program) as server,
+        ThreadPoolExecutor(20) as pool,
+    ):
+        began = time.monotonic()
+        assert list(pool.map(server.get, ["/"] * 20)) == [b"slept\n"] * 20
+        assert time.monotonic() - began < 3, "one after another they take 4 seconds"

@@ -401,6 +401,34 @@ if sys.version_info >= (3, 11):
         assert loop.is_closed()
         assert not HUBS
 
+    @in_fresh_python
+    def test_what_is_made_on_a_runners_loop_by_hand_ends_with_it() -> None:
+        """As pytest's plugins do: they take the loop of a Runner, and run it themselves."""
+        greenbridge.patch_all()
+        ticker = Ticker()
+        ended: list[str] = []
+
+        async def forever(name: str) -> None:
+            try:
+                await asyncio.sleep(LONG)
+            finally:
+                ended.append(name)
+
+        async def start() -> None:
+            asyncio.get_running_loop().create_task(forever("inside"))
+            await asyncio.sleep(SHORT)
+
+        with asyncio.Runner() as runner:
+            loop = runner.get_loop()
+            by_hand = loop.create_task(forever("outside"))
+            loop.run_until_complete(start())
+            green = spawn(await_, asyncio.sleep(10 * SHORT))
+            sleep(SHORT)
+        assert sorted(ended) == ["inside", "outside"]
+        assert by_hand.cancelled()
+        green.get()  # it is no part of the run
+        ticker.stop()
+
 
 # -- signals ---------------------------------------------------------------------------------------
 

@@ -123,7 +123,7 @@ class Session:
                 problems.append("nothing was patched")
             _line(suite, python, world, green, problems)
             good = good and not problems
-            if not (self._options.dry or self._options.tests):
+            if not (self._options.dry or self._options.tests or plain.broken):
                 seen = recorded.load()
                 key = recorded.key_of(suite, python, world, self._options.loop)
                 seen[key] = recorded.entry(suite, plain, green, versions, problems)

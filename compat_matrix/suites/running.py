@@ -94,7 +94,7 @@ class Run:
         Args:
             known: ids of tests that *without* is looked up in, for what is no plain id.
         """
-        work = self.folder / f"work-{self.world}"
+        work = self.folder / "work"  # the same place in all worlds: ids of tests may name it
         shutil.rmtree(work, ignore_errors=True)
         self.folder.mkdir(parents=True, exist_ok=True)
         copied(self.suite, self.source, work)
@@ -120,7 +120,12 @@ class Run:
         return record
 
     def _command(self, known: Iterable[str]) -> list[str]:
-        before = ["-m", "greenbridge", "--loop", self.loop] if self.world == "patched" else []
+        patched = [
+            "-p",
+            "pytest_greenbridge",
+            "--greenbridge-patch",
+            f"--greenbridge-loop={self.loop}",
+        ]
         without = [
             f"--deselect={test}"
             for pattern in self.without
@@ -130,8 +135,8 @@ class Run:
         arguments = [text.format(**where) for text in self.suite.arguments]
         return [
             *self.python,
-            *before,
             *("-m", "pytest", "-p", "greenbridge_recorder", "-p", "no:cacheprovider", "-q"),
+            *(patched if self.world == "patched" else ()),
             *("-o", f"faulthandler_timeout={_STACKS}", *arguments, *without),
             *self.select,
         ]

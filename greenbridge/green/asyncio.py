@@ -110,6 +110,7 @@ def runner_lazy_init(self: Any) -> None:
         _stdlib.Runner_lazy_init(self)
     elif _patched() and wants_hub_loop(self._loop_factory):
         _runs[self] = program = ProgramRun()
+        program.enter()
         _init_with(self, program.loop, self._debug)
         program.mark(self._context)
         # What the original does where no factory is given.
