@@ -15,14 +15,10 @@ def after(seconds: float, value: int = 0) -> int:
 
 
 def echo(connection: Any) -> None:
-    """Answer what comes, late, until the other side closes."""
-    try:
-        while True:
-            value = connection.recv()
-            time.sleep(0.2)
-            connection.send(value)
-    except EOFError:
-        pass
+    """Answer what comes, late, until that is None."""
+    while (value := connection.recv()) is not None:
+        time.sleep(0.2)
+        connection.send(value)
 
 
 def fill(queue: Any, count: int) -> None:

@@ -148,7 +148,7 @@ def test_unknown_names_say_what_there_is_and_change_nothing() -> None:
         patch_all(only={"time", "tiem"})
     assert "no patch named 'tiem'" in str(caught.value)
     assert "Did you mean 'time'?" in str(caught.value)
-    assert "The names are: anyio, asyncio, " in str(caught.value)
+    assert "The names are: _multiprocessing, anyio, asyncio, " in str(caught.value)
     assert ", threading, time" in str(caught.value)
     with pytest.raises(UnknownPatchError, match="'sockets', 3"):
         patch_all(exclude=["sockets", 3])  # type: ignore[list-item]  # what is tested
