@@ -6,7 +6,7 @@ TABLE = Table(
     module="_multiprocessing",
     replace={
         "SemLock": Patch(
-            "greenbridge.green.semlock:SemLock",
+            "greenbridge.green._semlock:SemLock",
             "a subclass: green code asks for it again and again, at most 20 ms apart",
             part="multiprocessing",
             platforms=("!win32",),

@@ -67,6 +67,38 @@ def test_an_rlock_belongs_to_one_green_thread() -> None:
 
 
 @in_fresh_python
+def test_an_rlock_of_a_green_thread_is_not_a_loop_callbacks() -> None:
+    import asyncio
+    import multiprocessing
+
+    import pytest
+
+    import greenbridge.auto
+    from greenbridge import BlockingSwitchError
+
+    lock = multiprocessing.RLock()
+
+    def hold() -> None:
+        with lock:
+            greenbridge.sleep(0.05)
+
+    async def main() -> None:
+        thread = greenbridge.spawn(hold)
+        await asyncio.sleep(0)
+        assert lock.acquire(False) is False
+        assert lock.acquire(timeout=0.001) is False
+        with pytest.raises(BlockingSwitchError, match=r"acquire\(False\)"):
+            lock.acquire()
+        await thread
+        assert lock.acquire(False) is True
+        lock.release()
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(main())
+    loop.close()
+
+
+@in_fresh_python
 def test_a_condition_is_waited_for_and_notified() -> None:
     import multiprocessing
 

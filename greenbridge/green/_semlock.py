@@ -13,12 +13,13 @@ be one, so who has it and how often is noted here, and of the original it is acq
 from __future__ import annotations
 
 import _multiprocessing  # type: ignore[import-not-found]  # not in typeshed
-import math
 from typing import Any, ClassVar, Final
 
+from .._errors import BlockingSwitchError
 from .._idents import get_ident
-from .._originals import monotonic
-from .._waiting import parkable, sleep
+from .._originals import get_ident as os_thread
+from .._waiting import parkable
+from ._again import Again
 
 __all__ = ("SemLock",)
 
@@ -26,9 +27,6 @@ _original: Final[Any] = _multiprocessing.SemLock
 
 #: ``SemLock.kind`` of an RLock; multiprocessing/synchronize.py.
 _RECURSIVE_MUTEX: Final = 0
-#: Seconds before the second look, doubled until the longest; those of CPython's own emulation.
-_FIRST_LOOK: Final = 0.001
-_LONGEST: Final = 0.020
 
 
 class SemLock(_original):  # type: ignore[misc]  # a class without types
@@ -41,6 +39,7 @@ class SemLock(_original):  # type: ignore[misc]  # a class without types
     SEM_VALUE_MAX: ClassVar[int] = _original.SEM_VALUE_MAX
 
     _gb_owner: int | None = None  # of an RLock: the ident of the thread that has it
+    _gb_os_thread: int | None = None  # in which that runs
     _gb_depth: int = 0
 
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
@@ -48,6 +47,9 @@ class SemLock(_original):  # type: ignore[misc]  # a class without types
 
         Args:
             timeout: seconds; less than 0 is 0.
+
+        Raises:
+            BlockingSwitchError: in a bare loop callback, if the wait could never end.
         """
         if self.kind != _RECURSIVE_MUTEX:
             return self._wait(block, timeout)
@@ -55,7 +57,7 @@ class SemLock(_original):  # type: ignore[misc]  # a class without types
         if self._gb_owner != me:
             if not self._wait(block, timeout):
                 return False
-            self._gb_owner = me
+            self._gb_owner, self._gb_os_thread = me, os_thread()
         self._gb_depth += 1
         return True
 
@@ -99,16 +101,22 @@ class SemLock(_original):  # type: ignore[misc]  # a class without types
 
     def _wait(self, block: bool, timeout: float | None) -> bool:
         if not parkable():
-            return bool(super().acquire(block, timeout))
+            if self._gb_owner is None or self._gb_os_thread != os_thread():
+                return bool(super().acquire(block, timeout))
+            # C would take the caller for the green thread that has it: both are in one OS thread.
+            if block and timeout is None:
+                raise BlockingSwitchError(
+                    f"{self!r} was waited for where nothing can park (a callback of the loop, or "
+                    "a coroutine that is no green task), and a green thread of this loop has it. "
+                    "Take it with acquire(False), or spawn() the code"
+                )
+            return False
         if self._free():
             return True
         if not block:
             return False
-        until = math.inf if timeout is None else monotonic() + max(timeout, 0.0)
-        pause = _FIRST_LOOK
-        while (left := until - monotonic()) > 0:
-            sleep(min(pause, left))
+        again = Again(None if timeout is None else max(timeout, 0.0))
+        while again.pause():
             if self._free():
                 return True
-            pause = min(2 * pause, _LONGEST)
         return False
