@@ -26,6 +26,11 @@ for _ignored in (signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
     if signal.getsignal(_ignored) is signal.SIG_IGN:
         signal.signal(_ignored, signal.default_int_handler)
 
+# Hundreds of tests start an interpreter: each would compile greenbridge anew, which takes longer
+# than most of them.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 if sys.platform != "win32":
     import uvloop
 
