@@ -131,7 +131,12 @@ class _Watch:
     def __init__(self, key: int, wait: Callable[[], object]) -> None:
         self._ended = Event()
         self._key = key
-        _originals.start_new_thread(self._run, (wait,))
+        _watches[key] = self  # before the thread starts, which may be over at once
+        try:
+            _originals.start_new_thread(self._run, (wait,))
+        except BaseException:
+            del _watches[key]
+            raise
 
     def _run(self, wait: Callable[[], object]) -> None:
         try:
@@ -166,7 +171,7 @@ def wait_for_native(thread: Any, timeout: float | None) -> float | None:
     watch = _watches.get(id(what))
     if watch is None:
         wait = what.join if hasattr(what, "join") else partial(_acquire_and_release, what)
-        watch = _watches[id(what)] = _Watch(id(what), wait)
+        watch = _Watch(id(what), wait)
     watch.wait(timeout)
     return None if timeout is None else max(0.0, until - monotonic())
 
