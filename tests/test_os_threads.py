@@ -101,6 +101,7 @@ def test_a_handle_is_awaited_from_another_os_threads_loop() -> None:
 def test_a_real_thread_that_ends_while_its_watch_begins_is_joined(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    from greenbridge import _originals
     from greenbridge.green import _ends
 
     class Ends:
@@ -112,13 +113,14 @@ def test_a_real_thread_that_ends_while_its_watch_begins_is_joined(
         function(*args)
         return 0
 
-    monkeypatch.setattr(_ends._originals, "start_new_thread", at_once)
+    monkeypatch.setattr(_originals, "start_new_thread", at_once)
     assert _ends.wait_for_native(Ends(), LONG) is not None
     assert _ends.watching() == 0
 
 
 @in_green
 def test_a_watch_that_could_not_be_started_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    from greenbridge import _originals
     from greenbridge.green import _ends
 
     class Runs:
@@ -127,7 +129,7 @@ def test_a_watch_that_could_not_be_started_leaves_nothing(monkeypatch: pytest.Mo
     def refuse(function: Callable[..., object], args: tuple[Any, ...]) -> int:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(_ends._originals, "start_new_thread", refuse)
+    monkeypatch.setattr(_originals, "start_new_thread", refuse)
     with pytest.raises(RuntimeError):
         _ends.wait_for_native(Runs(), LONG)
     assert _ends.watching() == 0
