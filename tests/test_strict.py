@@ -249,7 +249,9 @@ def test_a_child_of_a_fork_may_be_strict_itself() -> None:
             greenbridge.sleep(0.01)
 
     def parent() -> None:
-        pid = os.fork()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # the watchdog is an OS thread
+            pid = os.fork()
         if pid:
             assert os.waitpid(pid, 0)[1] == 0
             return
