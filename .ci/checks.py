@@ -146,7 +146,7 @@ def general_parts() -> list[Part]:
         Part(
             f"README command 2, unit tests on CPython {platform.python_version()}",
             readme(2, "python -m pytest --last-failed"),
-            150,
+            240,
             quick=True,
         ),
     ]
