@@ -112,7 +112,7 @@ import os, pytest, sys
 def test_good(): pass
 def test_bad(): assert 1 == 2, "no"
 def test_skipped(): pytest.skip("not today")
-@pytest.mark.xfail
+@pytest.mark.xfail(reason="never passes")
 def test_xfailed(): assert False
 @pytest.fixture
 def broken():
