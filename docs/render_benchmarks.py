@@ -8,7 +8,6 @@ The JSON files come from ``python -m tests.benchmarks --json FILE``.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # a checkout needs no installation
 
+from docs import rendering  # noqa: E402
 from tests.benchmarks import _markdown  # noqa: E402
 
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -55,27 +55,15 @@ def page(now: str) -> str:
     return written + mark + "\n" + "\n".join(parts).rstrip() + "\n"
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run the program; returns its exit code."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--check", action="store_true", help="only say whether the page is current")
-    options = parser.parse_args(argv)
-    now = PAGE.read_text(encoding="utf-8")
-    text = page(now)
-    if options.check:
-        if now == text:
-            return 0
-        print(f"{PAGE} is not current: run python docs/render_benchmarks.py", file=sys.stderr)
-        return 1
-    # Only drawing needs the plotting library of the bench extra.
+def draw() -> None:
+    """Draw the figures anew; only this needs the plotting library of the bench extra."""
     from tests.benchmarks import _plot
 
     for path in sorted(FIGURES.glob("*.json")):
         _plot.draw(json.loads(path.read_text(encoding="utf-8")), path.with_suffix(".svg"))
-    PAGE.write_text(text, encoding="utf-8")
-    print(f"wrote {PAGE}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(
+        rendering.run(PAGE, lambda: page(PAGE.read_text(encoding="utf-8")), __file__, before=draw)
+    )

@@ -8,7 +8,6 @@ The page depends on these two files only.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # a checkout needs no installation
 
 from compat_matrix import results, rows  # noqa: E402
+from docs import rendering  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,22 +115,5 @@ def page() -> str:
     return "\n".join([HEAD, *lines()]).rstrip() + "\n"
 
 
-def main(argv: list[str] | None = None) -> int:
-    """The program; returns its exit code."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--check", action="store_true", help="only say whether the page is current")
-    options = parser.parse_args(argv)
-    text = page()
-    if options.check:
-        current = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-        if text != current:
-            print(f"{PAGE} is not current: run python docs/render_compat.py", file=sys.stderr)
-            return 1
-        return 0
-    PAGE.write_text(text, encoding="utf-8")
-    print(f"wrote {PAGE}")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(rendering.run(PAGE, page, __file__))

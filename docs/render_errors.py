@@ -8,7 +8,6 @@ The page depends on the classes and the notes only, not on the Python that rende
 
 from __future__ import annotations
 
-import argparse
 import sys
 import textwrap
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # a checkout needs no installation
 
+from docs import rendering  # noqa: E402
 from docs.error_notes import NOTES  # noqa: E402
 from greenbridge import _errors  # noqa: E402
 
@@ -74,20 +74,5 @@ def page() -> str:
     return "\n".join([HEAD, *map(section, classes())]).rstrip() + "\n"
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run the program; returns its exit code."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--check", action="store_true", help="only say whether the page is current")
-    options = parser.parse_args(argv)
-    text = page()
-    if not options.check:
-        PAGE.write_text(text, encoding="utf-8")
-        print(f"wrote {PAGE}")
-    elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
-        print(f"{PAGE} is not current: run python docs/render_errors.py", file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(rendering.run(PAGE, page, __file__))

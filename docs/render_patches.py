@@ -8,7 +8,6 @@ The page depends on the tables only, not on the Python or the system that render
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # a checkout needs no installation
 
+from docs import rendering  # noqa: E402
 from greenbridge._patch_table import Keep, Patch, Table, load_libraries, load_tables  # noqa: E402
 
 if TYPE_CHECKING:
@@ -108,23 +108,5 @@ def page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def main(argv: list[str] | None = None) -> int:
-    """The program; returns its exit code."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--check", action="store_true", help="only say whether the page is current")
-    options = parser.parse_args(argv)
-    text = page()
-    current = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-    if options.check:
-        if text != current:
-            print(f"{PAGE} is not current: run python docs/render_patches.py", file=sys.stderr)
-            return 1
-        return 0
-    PAGE.parent.mkdir(parents=True, exist_ok=True)
-    PAGE.write_text(text, encoding="utf-8")
-    print(f"wrote {PAGE}")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(rendering.run(PAGE, page, __file__))
