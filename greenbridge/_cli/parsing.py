@@ -124,6 +124,17 @@ def _limit(text: str) -> float:
     return seconds
 
 
+def _shown(usage: str, description: str) -> dict[str, Any]:
+    """How the parser of a command that runs programs shows itself."""
+    return {
+        "usage": usage,
+        "description": description,
+        "epilog": _EPILOG,
+        "formatter_class": argparse.RawDescriptionHelpFormatter,
+        "allow_abbrev": False,
+    }
+
+
 def _add_program(command: argparse.ArgumentParser) -> None:
     """The options of ``run`` and ``audit``."""
     for option, text in (("--only", "patch these only"), ("--exclude", "do not patch these")):
@@ -143,12 +154,8 @@ def _add_audit(commands: Any, loops: argparse.ArgumentParser) -> None:
     audit = commands.add_parser(
         "audit",
         parents=[loops],
-        usage=_AUDIT_USAGE,
         help="run a program and report what holds its event loops; [options]: audit --help",
-        description=_AUDIT_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        **_shown(_AUDIT_USAGE, _AUDIT_DESCRIPTION),
     )
     audit.add_argument(
         "--limit",
@@ -184,27 +191,19 @@ def _parser() -> argparse.ArgumentParser:
         "--loop", choices=LOOP_NAMES, help="the event loop to run on (default: uvloop if installed)"
     )
 
-    parser = argparse.ArgumentParser(
-        prog=PROG,
-        usage=f"{_RUN_USAGE}\n       {PROG} audit [options] script.py [args ...]\n"
-        f"       {PROG} patches [--json]\n       {PROG} demo [options]",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    usage = f"""{_RUN_USAGE}
+       {PROG} audit [options] script.py [args ...]
+       {PROG} patches [--json]
+       {PROG} demo [options]"""
+    parser = argparse.ArgumentParser(prog=PROG, **_shown(usage, _DESCRIPTION))
     parser.add_argument("--version", action="store_true", help="show the version and exit")
     commands = parser.add_subparsers(dest="command", title="commands")
 
     run = commands.add_parser(
         "run",
         parents=[loops],
-        usage=_RUN_USAGE,
         help="run a program with the patches on; [options] are listed by: run --help",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        **_shown(_RUN_USAGE, _DESCRIPTION),
     )
     run.add_argument(
         "--strict",
