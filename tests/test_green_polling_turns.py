@@ -7,6 +7,7 @@ import select as stdlib
 import selectors
 import sys
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,7 +21,7 @@ from .fresh import in_fresh_python
 from .green import LONG, run_green
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 Poll = Any  # a function that polls once, of one descriptor that can always be written
 
@@ -60,12 +61,18 @@ WAYS = {
 }
 
 
+@contextmanager
+def polling(way: str) -> Iterator[tuple[Poll, Any, Any]]:
+    """A poll of a socket that can be written, that socket, and its peer."""
+    a, b = socketpair()
+    with a, b:
+        yield WAYS[way](a.fileno()), a, b
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_a_thread_that_is_ready_has_its_turn(loop_factory: Any, way: str) -> None:
     def main() -> None:
-        a, b = socketpair()
-        with a, b:
-            poll = WAYS[way](a.fileno())
+        with polling(way) as (poll, _, _):
             other = greenbridge.spawn(lambda: None)
             assert poll()
             assert not other.ready()  # a single answer is taken without a switch
@@ -78,9 +85,7 @@ def test_a_thread_that_is_ready_has_its_turn(loop_factory: Any, way: str) -> Non
 @pytest.mark.parametrize("way", WAYS)
 def test_who_waits_for_the_loop_has_its_turn(loop_factory: Any, way: str) -> None:
     def main() -> None:
-        a, b = socketpair()
-        with a, b:
-            poll = WAYS[way](a.fileno())
+        with polling(way) as (poll, a, b):
             sleeper = greenbridge.spawn(greenbridge.sleep, 0.02)
             receiver = greenbridge.spawn(a.recv, 1)
             greenbridge.sleep(0)
@@ -97,9 +102,7 @@ def test_who_waits_for_the_loop_has_its_turn(loop_factory: Any, way: str) -> Non
 @pytest.mark.parametrize("way", WAYS)
 def test_an_answer_at_once_is_no_switch_where_none_is_allowed(loop_factory: Any, way: str) -> None:
     def main() -> None:
-        a, b = socketpair()
-        with a, b:
-            poll = WAYS[way](a.fileno())
+        with polling(way) as (poll, _, _):
             other = greenbridge.spawn(lambda: None)
             until = time.monotonic() + 3 * sys.getswitchinterval()
             with greenbridge.no_switch():
