@@ -64,6 +64,16 @@ def run_green(
     return result
 
 
+def run_and_close(factory: Callable[[], asyncio.AbstractEventLoop], main: Any) -> None:
+    """Run the coroutine function *main* on a loop of its own, as a program without a hub does."""
+    loop = factory()
+    try:
+        loop.run_until_complete(main())
+        loop.run_until_complete(loop.shutdown_asyncgens())
+    finally:
+        loop.close()
+
+
 @contextmanager
 def others_run(beat: Heartbeat) -> Iterator[None]:
     """A block that waits for longer than a beat, and lets the loop run meanwhile.

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import sys
-import threading
-import warnings
 from typing import TYPE_CHECKING, Any
-
-import greenbridge
 
 from .both import as_plain_and_patched, switched
 from .fresh import in_fresh_python
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .conftest import FreshPython
+    import threading
 
 
 @as_plain_and_patched
@@ -327,130 +321,6 @@ def test_a_native_thread_joins_a_green_one_and_shares_locks_with_it() -> None:
 
 
 @in_fresh_python
-def test_ctrl_c_is_for_the_main_program_not_for_its_threads() -> None:
-    import greenbridge.auto  # noqa: F401  # isort: skip
-    import os
-    import signal
-    import threading
-
-    import pytest
-
-    ended: list[str] = []
-
-    def interrupts() -> None:
-        os.kill(os.getpid(), signal.SIGINT)
-        ended.append("in order")
-
-    thread = threading.Thread(target=interrupts)
-    with pytest.raises(KeyboardInterrupt):
-        thread.start()
-        thread.join()
-    thread.join()
-    assert ended == ["in order"]
-
-
-@in_fresh_python
-def test_a_second_ctrl_c_ends_a_thread_that_computes_without_a_pause() -> None:
-    import greenbridge.auto  # noqa: F401  # isort: skip
-    import os
-    import signal
-    import threading
-
-    import pytest
-
-    seen: list[type[BaseException]] = []
-    threading.excepthook = lambda args: seen.append(args.exc_type)
-
-    def computes() -> None:
-        for _ in range(2):
-            os.kill(os.getpid(), signal.SIGINT)
-            for _ in range(1000):
-                sum(range(100))
-        seen.append(RuntimeError)  # pragma: no cover  # what must not happen
-
-    thread = threading.Thread(target=computes)
-    with pytest.raises(KeyboardInterrupt):
-        thread.start()
-        thread.join()
-    thread.join()
-    assert seen == [KeyboardInterrupt]
-
-
-@in_fresh_python
-def test_ctrl_c_with_the_default_handler_set_again_is_the_main_programs() -> None:
-    import greenbridge.auto  # noqa: F401  # isort: skip
-    import _thread
-    import signal
-    import threading
-
-    import pytest
-
-    thread = threading.Thread(target=_thread.interrupt_main)
-    thread.start()
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    assert before is signal.default_int_handler
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    with pytest.raises(KeyboardInterrupt):
-        thread.join()
-    thread.join()
-
-
-def test_locks_work_in_destructors_at_the_end_of_the_interpreter(fresh_python: FreshPython) -> None:
-    done = fresh_python(
-        """
-import greenbridge.auto
-import posix, queue, sys, threading
-
-class Last:
-    def __init__(self):
-        self.lock, self.rlock, self.queue = threading.Lock(), threading.RLock(), queue.Queue()
-
-    def __del__(self, write=posix.write):
-        with self.lock, self.rlock, self.rlock:
-            self.queue.put(b"so")
-        write(1, self.queue.get())
-
-sys.last_of_all = Last()
-thread = threading.Thread(target=int)
-thread.start()
-thread.join()
-"""
-    )
-    assert (done.stdout, done.stderr) == ("so", "")
-
-
-@as_plain_and_patched
-def test_a_signal_handler_runs_as_the_main_thread() -> None:
-    import os
-    import signal
-    import threading
-
-    seen: list[object] = []
-    main = threading.main_thread()
-    twice = threading.Semaphore(0)
-
-    def handler(signum: int, frame: object) -> None:
-        seen.append((threading.get_ident() == main.ident, threading.current_thread() is main))
-        twice.release()
-
-    def send() -> None:
-        os.kill(os.getpid(), signal.SIGUSR1)
-        go.wait()
-        signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
-
-    go = threading.Event()
-    signal.signal(signal.SIGUSR1, handler)
-    thread = threading.Thread(target=send)
-    thread.start()
-    assert twice.acquire(timeout=20)
-    go.set()
-    # Plain Python: the signal is the other thread's, and this one hears of it when its time is up.
-    assert twice.acquire(timeout=2)
-    thread.join()
-    assert seen == [(True, True)] * 2
-
-
-@in_fresh_python
 def test_a_loop_in_debug_mode_knows_its_green_threads() -> None:
     import greenbridge.auto  # isort: skip
     import asyncio
@@ -499,30 +369,3 @@ def test_a_loop_in_debug_mode_knows_its_green_threads() -> None:
 
     greenbridge.run(main, loop_factory=factory)
     assert sorted(done) == ["refused", "thread"]
-
-
-@in_fresh_python
-def test_locks_take_what_those_of_the_stdlib_take() -> None:
-    def refused(call: Callable[[], object]) -> str:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            try:
-                call()
-            except TypeError:
-                return "TypeError"
-        return "taken"
-
-    def calls() -> list[str]:
-        stdlib: Any = threading
-        return [
-            refused(lambda: type("MyLock", (type(stdlib.Lock()),), {})),
-            refused(lambda: stdlib.Lock(1)),
-            refused(lambda: stdlib.RLock(1)),
-            refused(lambda: stdlib.RLock(1, a=2)),
-            refused(lambda: type("MyRLock", (type(stdlib.RLock()),), {})()),
-        ]
-
-    before = calls()
-    greenbridge.patch_all()
-    assert calls() == before
-    assert isinstance(threading.RLock(), greenbridge.RLock)

@@ -7,14 +7,14 @@ import gc
 import threading
 import warnings
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from greenlet import greenlet
 
 import greenbridge
 
-from .green import LONG
+from .green import LONG, run_and_close
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,7 @@ def installed(factory: LoopFactory) -> None:
         greenbridge.install()
         await asyncio.create_task(parking_task())
 
-    run_on(factory, main)
+    run_and_close(factory, main)
 
 
 def installed_without_a_wait_of_ours(factory: LoopFactory) -> None:
@@ -58,21 +58,21 @@ def installed_without_a_wait_of_ours(factory: LoopFactory) -> None:
         greenbridge.install()
         await asyncio.create_task(task())
 
-    run_on(factory, main)
+    run_and_close(factory, main)
 
 
 def sync_code_in_a_task(factory: LoopFactory) -> None:
     async def main() -> None:
         await greenbridge.run_sync(parks)
 
-    run_on(factory, main)
+    run_and_close(factory, main)
 
 
 def sync_code_that_does_not_wait(factory: LoopFactory) -> None:
     async def main() -> None:
         await greenbridge.run_sync(int)
 
-    run_on(factory, main)
+    run_and_close(factory, main)
 
 
 def closed_without_a_word(factory: LoopFactory) -> None:
@@ -92,15 +92,6 @@ def in_an_os_thread(factory: LoopFactory) -> None:
     thread = threading.Thread(target=own)
     thread.start()
     thread.join(LONG)
-
-
-def run_on(factory: LoopFactory, main: Any) -> None:
-    loop = factory()
-    try:
-        loop.run_until_complete(main())
-        loop.run_until_complete(loop.shutdown_asyncgens())
-    finally:
-        loop.close()
 
 
 WAYS = (

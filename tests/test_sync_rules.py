@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import queue as stdlib_queue
-import signal
 import sys
 import threading
 import time
-import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,9 +15,9 @@ import pytest
 import greenbridge
 import greenbridge.testing
 from greenbridge import _sync
-from greenbridge._hubs import get_hub
 
 from .green import LONG, SHORT, in_green
+from .outcomes import came_to
 from .soak_sync import soak
 from .sync_worlds import in_worlds, until
 
@@ -29,15 +26,8 @@ if TYPE_CHECKING:
 
     from .conftest import FreshPython
 
+
 NATIVE_LOCK = type(threading.Lock())
-
-
-def came_to(call: Callable[[], Any]) -> tuple[type, Any]:
-    try:
-        value = call()
-    except Exception as error:
-        return type(error), str(error)
-    return type(value), value
 
 
 @pytest.fixture(params=["original", "ours"])
@@ -266,280 +256,6 @@ def test_rlock_belongs_to_a_green_thread_a_task_a_native_thread(loop_factory: An
         assert not lock.locked()
 
     in_worlds(body, loop_factory)
-
-
-# -- code that cannot wait -------------------------------------------------------------------------
-
-
-class Finalized:
-    """Something with a weakref finalizer, in a reference cycle: it runs in the collector."""
-
-    def __init__(self, call: Callable[[], object]) -> None:
-        self.cycle = self
-        weakref.finalize(self, call)
-
-
-@pytest.mark.parametrize("kind", ["Queue", "LifoQueue", "PriorityQueue", "SimpleQueue"])
-def test_put_from_a_finalizer_inside_get(kind: str) -> None:
-    """https://github.com/gevent/gevent/issues/1957"""
-    queue: Any = getattr(_sync, kind)()
-    if kind != "SimpleQueue":
-        get = queue._get
-
-        def collect_and_get() -> Any:
-            Finalized(lambda: queue.put(2))
-            gc.collect()
-            assert queue._qsize() == 1  # put in later, by whoever holds the queue
-            assert queue.qsize() == 2
-            return get()
-
-        queue._get = collect_and_get
-    else:
-        Finalized(lambda: queue.put(2))
-    queue.put(1)
-    assert queue.get(timeout=LONG) == 1
-    gc.collect()
-    if kind != "SimpleQueue":
-        queue._get = get
-    assert queue.get(timeout=LONG) == 2
-    assert queue.empty()
-
-
-def test_finalizers_at_any_point_lose_nothing(loop_factory: Any) -> None:
-    """Collections at every allocation: finalizers put, set and release within everything."""
-
-    def body() -> None:
-        queue, semaphore = _sync.Queue[int](), _sync.Semaphore(0)
-        before = gc.get_threshold()
-        made = 0
-        got = []
-
-        def consume() -> None:
-            for _ in range(200):
-                got.append(queue.get())
-                semaphore.acquire()
-
-        def last_words(n: int) -> None:
-            queue.put(n)
-            semaphore.release()
-
-        consumer = greenbridge.spawn(consume)
-        native = threading.Thread(target=consume)
-        native.start()
-        gc.set_threshold(1, 1, 1)
-        try:
-            while made < 400:
-                Finalized(lambda n=made: last_words(n))  # type: ignore[misc]
-                made += 1
-                greenbridge.sleep(0)
-        finally:
-            gc.set_threshold(*before)
-        gc.collect()
-        consumer.get(timeout=LONG)
-        until(lambda: not native.is_alive())
-        assert sorted(got) == list(range(400))
-
-    in_worlds(body, loop_factory)
-
-
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no timers on Windows")
-def test_signal_handlers_wake_whoever_is_parked(loop_factory: Any) -> None:
-    def body() -> None:
-        event, queue = _sync.Event(), _sync.Queue[int]()
-
-        def handler(*_: object) -> None:
-            event.set()
-            queue.put(5)
-
-        before = signal.signal(signal.SIGALRM, handler)
-        signal.setitimer(signal.ITIMER_REAL, 0.02)
-        began = time.monotonic()
-        try:
-            item = greenbridge.spawn(queue.get)
-            assert event.wait(LONG)
-            assert item.get(timeout=LONG) == 5
-        finally:
-            signal.signal(signal.SIGALRM, before)
-        assert time.monotonic() - began < LONG / 2
-
-    in_worlds(body, loop_factory)
-
-
-def test_a_bare_callback_may_do_what_does_not_block(loop_factory: Any) -> None:
-    def body() -> None:
-        lock, event, queue = _sync.Lock(), _sync.Event(), _sync.Queue[int]()
-        lock.acquire()
-        waiting = [greenbridge.spawn(call) for call in (lock.acquire, event.wait, queue.get)]
-
-        def callback() -> None:
-            lock.release()
-            event.set()
-            queue.put(1)
-
-        until(lambda: bool(queue._getters))
-        get_hub().loop.call_soon(callback)
-        assert [each.get(timeout=LONG) for each in waiting] == [True, True, 1]
-
-    in_worlds(body, loop_factory)
-
-
-@pytest.mark.parametrize("kind", ["Lock", "RLock"])
-def test_a_bare_callback_that_could_never_get_a_lock_is_told(kind: str, loop_factory: Any) -> None:
-    def body() -> None:
-        lock = getattr(_sync, kind)()
-        done = _sync.Event()
-
-        def hold() -> None:
-            with lock:
-                done.wait()
-
-        outcome = _sync.Outcome[tuple[type, Any]]()
-        holder = greenbridge.spawn(hold)
-        until(lock.locked)
-        get_hub().loop.call_soon(lambda: outcome.set_value(came_to(lock.acquire)))
-        kind_of_error, text = outcome.get(LONG)
-        assert kind_of_error is greenbridge.BlockingSwitchError
-        assert "acquire" in text or "_async()" in text
-        done.set()
-        holder.get(timeout=LONG)
-
-    in_worlds(body, loop_factory)
-
-
-def test_a_bare_callback_waits_for_a_native_thread(loop_factory: Any) -> None:
-    def body() -> None:
-        lock, taken = _sync.Lock(), _sync.Event()
-
-        def hold() -> None:
-            with lock:
-                taken.set()
-                time.sleep(0.02)
-
-        native = threading.Thread(target=hold)
-        native.start()
-        taken.wait()
-        outcome = _sync.Outcome[bool]()
-        get_hub().loop.call_soon(lambda: outcome.set_value(lock.acquire()))
-        assert outcome.get(LONG) is True
-        native.join()
-
-    in_worlds(body, loop_factory)
-
-
-# -- conditions, barriers --------------------------------------------------------------------------
-
-
-@in_green
-def test_a_killed_condition_wait_has_the_lock_again() -> None:
-    condition = _sync.Condition()
-    seen = []
-
-    def wait() -> None:
-        with condition:
-            try:
-                condition.wait()
-            finally:
-                seen.append(condition._is_owned())
-
-    waiting = greenbridge.spawn(wait)
-    until(lambda: bool(condition._waiters))
-    with condition:
-        waiting.kill(block=False)
-        greenbridge.sleep(SHORT)
-        assert seen == []  # it waits for the lock
-        waiting.kill(KeyError, block=False)  # and is killed once more
-        greenbridge.sleep(SHORT)
-    waiting.join(LONG)
-    assert seen == [True]
-    with condition:  # it has given it back
-        pass
-
-
-@in_green
-def test_a_notification_for_a_killed_waiter_goes_to_the_next() -> None:
-    condition = _sync.Condition()
-
-    def wait() -> bool:
-        with condition:
-            return condition.wait()
-
-    first, second = greenbridge.spawn(wait), greenbridge.spawn(wait)
-    until(lambda: len(condition._waiters) == 2)
-    with condition:
-        condition.notify()
-    first.kill(block=False)
-    until(lambda: first.ready())
-    if first.value is not True:  # killed before it ran
-        assert second.get(timeout=LONG) is True
-    else:
-        with condition:
-            condition.notify()
-        assert second.get(timeout=LONG) is True
-
-
-async def test_coroutines_use_condition_and_barrier() -> None:
-    condition, barrier = _sync.Condition(), _sync.Barrier(2)
-    ready: list[int] = []
-
-    async def consume() -> bool:
-        async with condition:
-            return bool(await condition.wait_for_async(lambda: ready, LONG))
-
-    consumer = asyncio.create_task(consume())
-    await asyncio.sleep(SHORT)
-    async with condition:
-        ready.append(1)
-        condition.notify_all()
-    assert await consumer is True
-    async with condition:
-        assert await condition.wait_async(SHORT) is False
-    assert sorted(await asyncio.gather(barrier.wait_async(), barrier.wait_async())) == [0, 1]
-    with pytest.raises(threading.BrokenBarrierError):
-        await barrier.wait_async(SHORT)
-
-
-async def test_a_cancelled_coroutine_passes_on_what_it_was_given() -> None:
-    lock = _sync.Lock()
-    await lock.acquire_async()
-    first = asyncio.create_task(lock.acquire_async())
-    second = asyncio.create_task(lock.acquire_async())
-    await asyncio.sleep(SHORT)
-    lock.release()
-    first.cancel()
-    assert await second is True
-    assert first.cancelled()
-
-
-async def test_timeouts_of_coroutines() -> None:
-    lock, semaphore = _sync.Lock(), _sync.Semaphore(0)
-    async with lock:
-        assert await lock.acquire_async(SHORT) is False
-    assert await semaphore.acquire_async(SHORT) is False
-    assert await _sync.Event().wait_async(SHORT) is False
-    with pytest.raises(stdlib_queue.Empty):
-        await _sync.Queue[int]().get_async(SHORT)
-    with pytest.raises(stdlib_queue.Empty):
-        await _sync.SimpleQueue[int]().get_async(SHORT)
-    with pytest.raises(TimeoutError):
-        await _sync.Outcome[int]().get_async(SHORT)
-
-
-@in_green
-def test_condition_over_a_native_lock_lets_others_run() -> None:
-    lock = threading.Lock()
-    condition = _sync.Condition(lock)
-
-    def wait() -> bool:
-        with condition:
-            return condition.wait(LONG)
-
-    waiting = greenbridge.spawn(wait)
-    until(lambda: bool(condition._waiters))
-    with condition:
-        condition.notify()
-        greenbridge.sleep(SHORT)
-        assert not waiting.ready()
-    assert waiting.get(timeout=LONG) is True
 
 
 # -- forks, permits, repr --------------------------------------------------------------------------
