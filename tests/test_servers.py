@@ -19,7 +19,7 @@ from greenbridge.servers import StreamServer
 from greenbridge.testing import assert_no_leaks, assert_switches
 
 from .echo_servers import ask, connect, echo
-from .green import LONG, SHORT, in_green, run_green
+from .green import LONG, SHORT, in_green, run_green, until
 from .socket_worlds import has_ipv6
 
 
@@ -164,6 +164,7 @@ def test_a_full_pool_accepts_nothing(kind: str) -> None:
 
     with StreamServer("127.0.0.1:0", handle, spawn=2 if kind == "number" else Pool(2)) as server:
         clients = [connect(server) for _ in range(4)]
+        until(lambda: len(begun) == 2)
         sleep(SHORT)
         assert begun == [client.getsockname()[1] for client in clients[:2]]
         assert server.full()

@@ -18,15 +18,17 @@ from greenbridge.servers import StreamServer
 
 from .echo_servers import ask, connect, echo
 from .fresh import in_fresh_python
-from .green import LONG, SHORT, in_green
+from .green import LONG, SHORT, in_green, until
 
 
 @in_green
 def test_stop_waits_for_the_pool_and_kills_what_takes_too_long() -> None:
+    begun: list[bytes] = []
     ended: list[str] = []
 
     def handle(sock: stdlib.socket, address: Any) -> None:
         what = sock.recv(10)
+        begun.append(what)
         try:
             if what == b"short":
                 sleep(SHORT)
@@ -41,8 +43,8 @@ def test_stop_waits_for_the_pool_and_kills_what_takes_too_long() -> None:
     clients = [connect(server) for _ in range(2)]
     clients[0].sendall(b"short")
     clients[1].sendall(b"long")
-    sleep(SHORT)
-    server.stop(timeout=10 * SHORT)
+    until(lambda: len(begun) == 2)
+    server.stop(timeout=50 * SHORT)
     assert ended == ["short", "end of short", "end of long"]
     assert [client.recv(1) for client in clients] == [b"", b""]
     for client in clients:

@@ -86,6 +86,10 @@ def test_semaphore_takes_the_arguments_of_the_original(arguments: Any) -> None:
 @pytest.mark.parametrize("kind", ["Queue", "SimpleQueue", "LifoQueue", "PriorityQueue"])
 def test_an_empty_queue_answers_as_the_original(kind: str, arguments: Any) -> None:
     original, ours = getattr(stdlib_queue, kind)(), getattr(_sync, kind)()
+    if arguments == (True, 0):
+        # SimpleQueue of CPython 3.10 waits for ever if more than a microsecond passes in it, which
+        # it then takes off its time of 0. Queue gives the answer that both should.
+        original = stdlib_queue.Queue()
     assert came_to(lambda: ours.get(*arguments)) == came_to(lambda: original.get(*arguments))
 
 
