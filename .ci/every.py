@@ -148,7 +148,7 @@ def matrix(series: list[str], day: int, everything: bool) -> Part:
 def python_parts(args: argparse.Namespace) -> tuple[list[Part], plan.Plan]:
     """Unit suite and CPython's own on every Python, the longest first."""
     series = pythons.supported()
-    # The groups "threads" and "processes" have differences without a row yet: not run here.
+    # The rows of "threads" and "processes" were not seen to hold on every Python yet: not run here.
     foundation = frozenset({"foundation"})
     has = {s: suites.chosen((3, int(s.partition(".")[2])), foundation) for s in series}
     left = max(0.0, args.budget - OTHERS) * 60 * args.jobs * AT_A_TIME / 2
