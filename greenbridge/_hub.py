@@ -323,10 +323,11 @@ class Hub:
             if monotonic() > until:
                 self.step = max(1, self.step // 2)  # look sooner, the next time
                 break
-            if self.step < _ROUND_STEP:
-                self.step *= 2
+            self.step = min(_ROUND_STEP, self.step * 2)
             if not queue:
                 break
+            if queue[-1] is not own:  # a finalizer woke somebody when the hub was chosen already
+                queue.append(own)
 
     def _end_early(self, own: greenlet) -> None:
         """Who had no turn in this round is first in the next."""

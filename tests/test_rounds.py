@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from greenbridge import Event, SwitchForbiddenError, no_switch, sleep, spawn
+from greenbridge import Event, SwitchForbiddenError, joinall, no_switch, sleep, spawn
 from greenbridge._delivery import WOKEN
 from greenbridge._hub import _ROUND_STEP
 from greenbridge._hubs import get_hub
 from greenbridge._portal import current_owner, make_waiter
 
-from .green import LONG, in_green
+from .green import LONG, SHORT, in_green
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,3 +107,41 @@ def test_a_round_goes_on_after_a_thread_that_was_woken_may_not_switch() -> None:
 
     spawn(body).get(timeout=LONG)
     assert seen == [0, 1, 2]
+
+
+@in_green
+def test_a_finalizer_may_wake_somebody_just_before_the_hub_has_its_turn() -> None:
+    """The collector runs between two instructions: also when the hub is chosen, and not there."""
+    hub = get_hub()
+    event = Event()
+    woken: list[int] = []
+
+    def waits() -> None:
+        event.wait()
+        sleep(0)  # leaves the CPU again, to whom?
+        woken.append(1)
+
+    class Collected(deque[Any]):
+        def popleft(self) -> Any:
+            first = super().popleft()
+            if first is hub.greenlet and hub.more and all_wait():
+                event.set()  # as a finalizer does
+            return first
+
+    def all_wait() -> bool:
+        return bool(others) and all(thread.waiter is not None for thread in others)
+
+    def put(queue: deque[Any]) -> None:
+        hub.round = queue
+
+    others: list[Any] = []
+    waiting = spawn(waits)
+    sleep(0)
+    hub.loop.call_soon(put, Collected())  # between two rounds: then it is empty
+    sleep(SHORT)
+    assert isinstance(hub.round, Collected)
+    others += [spawn(sleep, SHORT) for _ in range(3)]
+    joinall([waiting, *others], timeout=LONG)
+    hub.loop.call_soon(put, deque())
+    sleep(SHORT)
+    assert woken == [1]
