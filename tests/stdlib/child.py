@@ -142,8 +142,20 @@ def _out_of_the_way(fd: int) -> int:
     return moved
 
 
+def _keep_workers() -> None:
+    """Let the threads that look names up live on: who counts threads would miss one amid a test.
+
+    anyio ends them when they have been idle for 10 seconds, which a suite takes on a busy machine.
+    """
+    if "greenbridge" in sys.modules:
+        workers: Any = importlib.import_module("anyio._backends._asyncio").WorkerThread
+        assert workers.MAX_IDLE_TIME
+        workers.MAX_IDLE_TIME = 3600
+
+
 def _run(reporter: _Reporter) -> None:
     reporter.environment("begin")
+    _keep_workers()
     regrtest: Any = importlib.import_module("test.libregrtest.main")
     try:
         regrtest.main()
