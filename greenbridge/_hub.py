@@ -142,7 +142,7 @@ class Hub:
         # Who may not park now (see runner_of), and why; the key None means everybody.
         self.forbidden: dict[Any, str] | None = None
         self.switches = 0  # see count_switches
-        self.asked = (-1, 0.0)  # when somebody polled last, in switches; since when (_fairness)
+        self.asked: Any = (None, 0.0)  # in which turn somebody polled last, and since when
         self.stalls = 0
         self.closed = False
         self.pid = os.getpid()
