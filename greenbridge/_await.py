@@ -72,7 +72,7 @@ def await_(awaitable: Awaitable[T]) -> T:
         except BaseException:
             close_refused(awaitable)
             raise
-    if NESTED and own in NESTED:
+    if NESTED and cls is not Worker and _is_beside_own_loop(owner, loop):
         it = it if future is None else future.__await__()
         return _await_beside_own_loop(owner, it)  # type: ignore[no-any-return]
     if future is not None:
@@ -92,16 +92,23 @@ def await_(awaitable: Awaitable[T]) -> T:
     return _await(owner, it, loop, cls is not Worker)  # type: ignore[no-any-return]
 
 
+def _is_beside_own_loop(owner: Any, loop: Any) -> bool:
+    """Whether the green thread runs a loop of its own, in this greenlet or in another one."""
+    if get_running_loop() is loop or not _state.is_left(loop, owner.task):
+        return False
+    if get_running_loop() is None:  # it has ended
+        _state.unnest(loop, owner.task)
+        return False
+    return True
+
+
 def _await_beside_own_loop(owner: Any, it: Any) -> Any:
     """``await_`` in a green thread that runs a loop of its own, which stands still meanwhile."""
-    current = getcurrent()
     hub = owner.hub
     state = _state.suspend(hub.hooks, hub.loop, owner.task)
-    NESTED.discard(current)
     try:
         return _await(owner, it, hub.loop)
     finally:
-        NESTED.add(current)
         _state.resume(state, hub.loop, owner.task)
 
 

@@ -221,7 +221,7 @@ class Hub:
         """Leave the CPU; returns when somebody switches back into this greenlet."""
         if self.forbidden is not None:
             self.check_switch()
-        if NESTED and getcurrent() in NESTED:
+        if NESTED:
             self._park_nested()
         else:
             self.switch_out()
@@ -255,7 +255,7 @@ class Hub:
         self.park()
 
     def _park_nested(self) -> None:
-        if get_running_loop() is None:  # its own loop has ended meanwhile
+        if get_running_loop() is None:  # it runs none, or that has ended meanwhile
             NESTED.discard(getcurrent())
             self.switch_out()
             return

@@ -51,21 +51,20 @@ class ThreadLike(Owner):
         if self.pending is not None:
             self.deliver()
         hub.switches += 1
-        current = self.resume = getcurrent()
+        self.resume = getcurrent()
         stepper = self.stepper
         assert stepper is not None
-        if NESTED and current in NESTED:
-            task = self.task
-            assert task is not None
-            if get_running_loop() is None:  # its own loop has ended meanwhile
-                _state.unnest(hub.loop, task)
-                return stepper.switch(yielded)
-            state = _state.suspend(hub.hooks, hub.loop, task)
-            try:
-                return stepper.switch(yielded)
-            finally:
-                _state.resume(state, hub.loop, task)
-        return stepper.switch(yielded)
+        task = self.task
+        if not NESTED or task is None or not _state.is_left(hub.loop, task):
+            return stepper.switch(yielded)
+        if get_running_loop() is None:  # its own loop has ended meanwhile
+            _state.unnest(hub.loop, task)
+            return stepper.switch(yielded)
+        state = _state.suspend(hub.hooks, hub.loop, task)
+        try:
+            return stepper.switch(yielded)
+        finally:
+            _state.resume(state, hub.loop, task)
 
 
 class Root(ThreadLike):

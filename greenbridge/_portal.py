@@ -221,10 +221,10 @@ def promote(owner: Any) -> None:
     RUN.set(None)  # what the green thread awaits is its own
     # The plain Task class, not the loop's factory: this coroutine must not be wrapped again.
     owner.task = asyncio.Task(stepper, loop=hub.loop, name=owner.name)
-    owner.resume = current = getcurrent()
+    owner.resume = getcurrent()
     hub.switches += 1
     # The first step of the Task brings us back.
-    if NESTED and current in NESTED and get_running_loop() is not None:
+    if NESTED and get_running_loop() is not None:
         state = _state.suspend(hub.hooks)
         try:
             hub.switch_out()
@@ -243,7 +243,7 @@ def promote(owner: Any) -> None:
 def finished(owner: Any, error: BaseException | None) -> greenlet:
     """A promoted owner ends: returns the greenlet that must get the CPU, with ``FINISHED``."""
     owner.task_error = error
-    if NESTED and getcurrent() in NESTED:
+    if NESTED and _state.is_left(owner.hub.loop, owner.task):
         _state.unnest(owner.hub.loop, owner.task)
     stepper = owner.stepper
     owner.stepper = None
@@ -299,7 +299,9 @@ def _is_current(owner: Any) -> bool:
 
 def _runs_no_other_loop(own: greenlet, hub: Hub) -> bool:
     running = get_running_loop()
-    return running is None or running is hub.loop or own in NESTED
+    if running is None or running is hub.loop or own in NESTED:
+        return True
+    return getcurrent() in NESTED  # a greenlet that the root made runs the loop
 
 
 def make_waiter(owner: Any, deadline: float = NEVER) -> Any:

@@ -7,8 +7,10 @@ find its own. Two cases, and only the second one costs anything:
 * Green threads that run no loop: the hub hides its loop (``set_running_loop(None)``)
   when it enters them and shows it again when it gets the CPU back.
 * A green thread that runs a loop of its own (``asyncio.run`` in it): ``NESTED``
-  has its greenlet. Before it leaves the CPU its three values are saved and
-  cleared, and put back when it returns, by :func:`suspend` and :func:`resume`.
+  has the greenlet that does. Before it leaves the CPU its three values are saved
+  and cleared, and put back when it returns, by :func:`suspend` and :func:`resume`.
+  So they are for whatever waits where that loop is seen: greenlets that code in
+  it made (SQLAlchemy's), and the one that is called back from it (Playwright's).
 
 So whenever control passes between greenlets of the bare world there is no
 running loop, no current Task, and the hooks are those of the hub's loop.
@@ -88,19 +90,32 @@ def nest(
 
     *loop* and *stepped_by* as in :func:`suspend`.
     """
-    if loop is not None and stepped_by is not None:
+    if loop is not None and stepped_by is not None and not is_left(loop, stepped_by):
         own = get_running_loop()
         set_running_loop(loop)
         tasks._leave_task(loop, stepped_by)
         set_running_loop(own)
+    NESTED.difference_update([own for own in NESTED if own.dead])
     NESTED.add(getcurrent())
+
+
+def is_left(loop: asyncio.AbstractEventLoop, stepped_by: asyncio.Task[Any]) -> bool:
+    """Whether the Task that steps this green thread was left for a loop that it runs itself.
+
+    It stays so when that loop has ended, until :func:`unnest`.
+    """
+    own = get_running_loop()
+    set_running_loop(loop)  # 3.14 keeps a Task for the loop that runs only
+    left = tasks.current_task(loop) is not stepped_by
+    set_running_loop(own)
+    return left
 
 
 def unnest(
     loop: asyncio.AbstractEventLoop | None = None,
     stepped_by: asyncio.Task[Any] | None = None,
 ) -> None:
-    """The current greenlet's own loop has ended: its OS thread state is as before :func:`nest`."""
+    """The loop that was run here has ended: the OS thread's state is as before :func:`nest`."""
     NESTED.discard(getcurrent())
     if loop is not None and stepped_by is not None:
         set_running_loop(loop)

@@ -28,12 +28,44 @@ LIBRARIES: tuple[Library, ...] = (
         default=False,
     ),
     Library(
+        name="awaitlet",
+        module="awaitlet",
+        note="`awaitlet()` awaits in green code, without `async_def()`",
+        replace={
+            "awaitlet": Patch(
+                "greenbridge._drivers.awaitlet:awaitlet", also=("awaitlet.base:awaitlet",)
+            ),
+        },
+    ),
+    Library(
         name="confluent_kafka",
         module="confluent_kafka",
         note="calls that wait for the broker run in real threads",
         replace={
             "Consumer": Patch("greenbridge._drivers.confluent_kafka:Consumer", "a subclass"),
             "Producer": Patch("greenbridge._drivers.confluent_kafka:Producer", "a subclass"),
+        },
+    ),
+    Library(
+        name="greenback",
+        module="greenback",
+        note="`await_()` awaits in green code, without a portal",
+        replace={
+            "await_": Patch(
+                "greenbridge._drivers.greenback:await_",
+                also=("greenback._impl:await_", "greenback._util:await_"),
+            ),
+            "bestow_portal": Patch(
+                "greenbridge._drivers.greenback:bestow_portal",
+                also=("greenback._impl:bestow_portal",),
+            ),
+            "ensure_portal": Patch(
+                "greenbridge._drivers.greenback:ensure_portal",
+                also=("greenback._impl:ensure_portal",),
+            ),
+            "has_portal": Patch(
+                "greenbridge._drivers.greenback:has_portal", also=("greenback._impl:has_portal",)
+            ),
         },
     ),
     Library(
@@ -100,6 +132,21 @@ LIBRARIES: tuple[Library, ...] = (
             "Socket": Patch("greenbridge._drivers.zmq:Socket", "a subclass"),
             "select": Patch("greenbridge._drivers.zmq:select"),
             "zmq_poll": Patch("greenbridge._drivers.zmq:poll"),
+        },
+    ),
+    Library(
+        name="sqlalchemy",
+        module="sqlalchemy.util.concurrency",
+        note="drivers of asyncio run under a plain `Session` in green code; no MissingGreenlet",
+        replace={
+            "await_": Patch("greenbridge._drivers.sqlalchemy:await_only", add=True),
+            "await_fallback": Patch(
+                "greenbridge._drivers.sqlalchemy:await_fallback",
+                also=("sqlalchemy.util._concurrency_py3k:await_fallback",),
+                add=True,
+            ),
+            "await_only": Patch("greenbridge._drivers.sqlalchemy:await_only"),
+            "in_greenlet": Patch("greenbridge._drivers.sqlalchemy:in_greenlet"),
         },
     ),
     Library(
