@@ -17,6 +17,11 @@ TABLE = Table(
             also=("bz2:RLock", "functools:RLock", "threading:_CRLock"),
         ),
         "_count": Patch("greenbridge.green.thread:_count", "counts green threads, too"),
+        "_get_name": Patch(
+            "greenbridge.green.thread:get_name",
+            "what a green thread has called itself",
+            since=(3, 14),
+        ),
         "_local": Patch(
             "greenbridge.green.thread:local",
             "per green thread, per Task in green tasks, else per OS thread",
@@ -54,7 +59,7 @@ TABLE = Table(
         "lock": Patch("greenbridge.green.thread:Lock", "as LockType", since=(3, 13)),
         "set_name": Patch(
             "greenbridge.green.thread:set_name",
-            "does nothing in a green thread",
+            "a green thread keeps it to itself",
             also=("threading:_set_name",),
             since=(3, 14),
         ),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from .both import as_plain_and_patched, switched
 from .fresh import in_fresh_python
 
@@ -369,3 +371,26 @@ def test_a_loop_in_debug_mode_knows_its_green_threads() -> None:
 
     greenbridge.run(main, loop_factory=factory)
     assert sorted(done) == ["refused", "thread"]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="threads have had no such name before")
+@as_plain_and_patched
+def test_a_thread_reads_back_the_name_that_it_has_for_the_operating_system() -> None:
+    import _thread
+    import threading
+    from typing import Any
+
+    thread: Any = _thread
+    before = thread._get_name()
+    seen: list[str] = []
+
+    def work() -> None:
+        seen.append(thread._get_name())
+        thread.set_name("é" * 20 + "\0x")
+        seen.append(thread._get_name())
+
+    worker = threading.Thread(target=work, name="worker")
+    worker.start()
+    worker.join()
+    assert seen == ["worker", "é" * 7 + "\udcc3"], "cut off after 15 bytes"
+    assert thread._get_name() == before

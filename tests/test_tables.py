@@ -32,6 +32,7 @@ DOCUMENTED: dict[str, str] = {
     # Before 3.15 the C code takes anything, and ignores it.
     "_thread.RLock": "(*_args, **_kwargs)" if sys.version_info < (3, 15) else "()",
     "_thread._count": "()",
+    "_thread._get_name": "()",
     "_thread._set_sentinel": "()",
     "_thread._shutdown": "()",
     "_thread.allocate": "()",

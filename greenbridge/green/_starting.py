@@ -41,10 +41,11 @@ MARK: Final = "_greenbridge_native"
 class Started(GreenThread):
     """A green thread that stands for an OS thread: its errors are shown as those of one."""
 
-    __slots__ = ("function",)
+    __slots__ = ("function", "os_name")
 
     stands_in: ClassVar[bool] = True  # Ctrl-C is not for it
     function: Any  # what it was started with; until its end
+    os_name: str  # what its OS thread would be called, if that was said
 
     def finish(self, value: Any, error: BaseException | None) -> Any:
         """See ``GreenThread.finish``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread as _stdlib
+import os
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -47,6 +48,7 @@ _native_count: Final[Callable[[], int]] = _stdlib._count
 _native_sentinel: Final[Any] = getattr(_stdlib, "_set_sentinel", None)
 _native_joinable: Final[Any] = getattr(_stdlib, "start_joinable_thread", None)
 _native_set_name: Final[Any] = getattr(_stdlib, "set_name", None)
+_native_get_name: Final[Any] = getattr(_stdlib, "_get_name", None)
 
 
 def start_new_thread(
@@ -112,9 +114,32 @@ def _count() -> int:
 
 
 def set_name(name: str) -> None:
-    """Set the name of the OS thread (3.14); a green thread has none of its own."""
+    """Set the name of the OS thread (3.14); a green thread keeps it to itself.
+
+    Raises:
+        TypeError: if it is no string.
+    """
     if get_ident() == _originals.get_ident():
         _native_set_name(name)
+        return
+    green = current_green()
+    if not isinstance(name, str):
+        raise TypeError(f"set_name() argument 'name' must be str, not {type(name).__name__}")
+    if isinstance(green, Started):
+        green.os_name = name
+
+
+def get_name() -> str:
+    """The name of the OS thread (3.14), or what a green thread has set in its place.
+
+    It is cut off where the operating system would have done so.
+    """
+    green = current_green()
+    name = getattr(green, "os_name", None) if isinstance(green, Started) else None
+    if name is None:
+        return _native_get_name()  # type: ignore[no-any-return]
+    kept = name.encode(sys.getfilesystemencoding(), "replace").split(b"\0", 1)[0]
+    return os.fsdecode(kept[: getattr(_stdlib, "_NAME_MAXLEN", None)])
 
 
 # -- 3.13: threads that can be joined ----------------------------------------------------------

@@ -143,7 +143,8 @@ class Runner:
         """Run a suite to its end, without what ``ignored`` names, or only what ``match`` names.
 
         ``hanging`` would hold up the others, which a new process had to run again: they are run
-        by themselves, and given little time.
+        by themselves, and given little time. The process that ran such a test may hang as well,
+        when it ought to end: for a thread that the test has left behind.
         """
         record = Record(suite.name)
         started = time.monotonic()
@@ -158,12 +159,14 @@ class Runner:
             )
             # Only that test is left out of the next process; what ran before runs again.
             skip.append(hung)
-            if time.monotonic() - started > suite.limit:
+            whole = hung == f"{suite.name} (process)"  # another would do the same
+            if whole or time.monotonic() - started > suite.limit:
                 break
         for n, test in enumerate(hanging):
             short = replace(self, test_limit=min(self.test_limit, HANGING))
             process = _Process(short, suite, record, RESTARTS + 1 + n)
-            if process.run(list(ignored), [test], suite.limit) == test:
+            hung = process.run(list(ignored), [test], suite.limit)
+            if hung in {test, f"{suite.name} (process)"}:
                 record.add(test, "hung", "as it is known to")
         record.total = time.monotonic() - started
         return record
@@ -248,7 +251,8 @@ class _Process:
                     with suppress(subprocess.TimeoutExpired):
                         process.wait(_TICK)
                 now = time.monotonic()
-                slow = self._running and now - self._since > self._runner.test_limit
+                busy = self._running or self._ended  # the process has as long to end as a test has
+                slow = busy and now - self._since > self._runner.test_limit
                 if not done and (slow or now > deadline):
                     _stop(process)
                     return True
@@ -264,7 +268,7 @@ class _Process:
             case "result":
                 record.add(event["id"], event["outcome"], event["detail"])
             case "begin" | "end" as name:
-                self._ended = name == "end"
+                self._ended, self._since = name == "end", time.monotonic()
                 record.proofs.append(event)
 
 

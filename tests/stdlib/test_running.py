@@ -83,6 +83,18 @@ def test_what_is_known_to_hang_is_run_by_itself(tmp_path: Path) -> None:
     assert done.outcomes == {"a": "ok", "b": "hung", "c": "ok"}
 
 
+def test_the_process_of_what_is_known_to_hang_may_hang_as_well(tmp_path: Path) -> None:
+    lines = ['case("a", "ok")', 'case("b", "failed")', 'send("end")', "if '-m' in sys.argv:"]
+    done = run(tmp_path, *lines, "    time.sleep(60)", test_limit=0.5, hanging=("b",))
+    assert done.outcomes == {"a": "ok", "b": "hung"}
+
+
+def test_a_process_that_does_not_end_is_stopped_when_its_tests_are_done(tmp_path: Path) -> None:
+    done = run(tmp_path, 'case("a", "ok")', 'send("end")', "time.sleep(60)", test_limit=0.5)
+    assert done.outcomes == {"a": "ok", "test_x (process)": "hung"}
+    assert len(done.logs) == 1  # another one would do the same
+
+
 def test_a_crash_is_put_down_to_the_test_that_ran(tmp_path: Path) -> None:
     done = run(tmp_path, 'case("a", "ok")', 'case("b", "dies")')
     assert done.outcomes == {"a": "ok", "b": "crashed"}
