@@ -106,9 +106,15 @@ def _report(session: Session, results: list[Result]) -> int:
         for result in results
         if result.green is not None
     )
-    rows = len(session.table.differences)
+    rows = session.table.differences
+    differ = sum(
+        session.table.difference(test) is not None
+        for result in results
+        for test in (result.green or result.plain).outcomes
+    )
     _say(
-        f"{problems} problems; {rows} known differences on {session.identity.version}; "
+        f"{problems} problems; {len(rows)} known differences on {session.identity.version}, "
+        f"{differ} tests of theirs were run; "
         f"{waits} green waits of the threads that ran the tests"
     )
     return problems

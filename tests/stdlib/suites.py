@@ -85,6 +85,7 @@ SUITES: Final = (
     Suite("test_threading", "threads", cost=60.0),
     Suite("test_threading_local", "threads"),
     Suite("test_threadsignals", "threads"),
+    Suite("test_queue", "threads", cost=40.0),
     Suite("test_weakref", "threads", cost=20.0, waits=False),
     Suite("test_gc", "threads"),
     Suite("test_sys_settrace", "threads", waits=False),

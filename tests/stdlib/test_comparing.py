@@ -71,6 +71,19 @@ def test_a_row_for_what_passes_is_a_problem() -> None:
     assert "Remove the row" in problem.text
 
 
+def test_a_row_may_be_for_what_several_classes_inherit_and_holds_for_each() -> None:
+    table = Table((Difference("test.test_x.*.test_one", "*", "A reason.", "a link", "fails"),), ())
+    green, plain = Record("test_x"), Record("test_x")
+    for case, outcome in (("A", "failed"), ("B", "ok")):
+        green.add(f"test.test_x.{case}.test_one", outcome)
+        plain.add(f"test.test_x.{case}.test_one", "ok")
+    (problem,) = compare(green, plain, table)
+    assert problem.test == "test.test_x.B.test_one"
+    assert "Remove the row" in problem.text
+    (problem,) = compare(Record("test_x"), Record("test_x"), table)
+    assert "no such test" in problem.text
+
+
 def test_an_unsteady_row_allows_both() -> None:
     assert compare(record("ok"), record("ok"), UNSTEADY) == []
     assert compare(record("failed"), record("ok"), UNSTEADY) == []
@@ -156,6 +169,10 @@ def test_the_table_is_sound_and_short(python: tuple[int, int]) -> None:
         (
             '[[difference]]\ntest="a"\npythons="*"\naction="ignored"\nreason="r"\nlink="l"\n',
             "write fails or hangs or unsteady",
+        ),
+        (
+            '[[difference]]\ntest="a.*"\npythons="*"\naction="hangs"\nreason="r"\nlink="l"\n',
+            "name each such test",
         ),
         (
             2 * '[[difference]]\ntest="a"\npythons="*"\naction="fails"\nreason="r"\nlink="l"\n',
