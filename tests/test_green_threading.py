@@ -378,7 +378,6 @@ def test_a_loop_in_debug_mode_knows_its_green_threads() -> None:
 def test_a_thread_reads_back_the_name_that_it_has_for_the_operating_system() -> None:
     import _thread
     import threading
-    from typing import Any
 
     thread: Any = _thread
     before = thread._get_name()

@@ -12,6 +12,7 @@ from .._timers import NEVER
 from ._callers import whoami
 from ._lines import Lined, Permits, lock_deadline
 from ._tickets import give
+from ._vain import in_vain
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -47,7 +48,8 @@ class Lock(Permits):
         """Take it; False if that was not possible at once or in time.
 
         Args:
-            blocking: False does not wait, and never lets others run.
+            blocking: False does not wait; in a green thread that has asked in vain for
+                milliseconds, others run.
             timeout: in seconds; -1 waits without limit.
 
         Raises:
@@ -65,7 +67,9 @@ class Lock(Permits):
             else:
                 self._holder = getcurrent()
                 return True
-        if blocking and self._stand(deadline, self._holder):
+        if not blocking:
+            in_vain()
+        elif self._stand(deadline, self._holder):
             self._holder = getcurrent()
             return True
         return False
@@ -181,7 +185,12 @@ class RLock(Lined):
     def _acquire(self, me: Any, blocking: bool, timeout: float) -> bool:
         """Take it for *me* where it was not free."""
         deadline = lock_deadline(blocking, timeout)
-        return self._try(me) or (blocking and self._wait(me, deadline))
+        if self._try(me):
+            return True
+        if blocking:
+            return self._wait(me, deadline)
+        in_vain()
+        return False
 
     def _try(self, me: Any) -> bool:
         """Take it, if that needs no wait."""

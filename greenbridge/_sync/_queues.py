@@ -27,6 +27,7 @@ from ._guarded import AN_ITEM, OVER, PUT, Guarded, Hook
 from ._lines import deadline_after
 from ._mutex import Side
 from ._tickets import NOTHING, CoroutineTicket, give, leave, new_ticket
+from ._vain import in_vain
 
 T = TypeVar("T")
 
@@ -37,8 +38,9 @@ class Queue(Guarded, _stdlib.Queue[T]):
     """``queue.Queue`` for green threads, green tasks, coroutines and native threads at once.
 
     Whoever has waited longest is served first. What does not block (``put`` without a limit, the
-    ``_nowait`` forms) never lets others run and may be called anywhere: in finalizers, signal
-    handlers and loop callbacks. A coroutine writes ``await queue.get_async()``, ``put_async`` and
+    ``_nowait`` forms) may be called anywhere: in finalizers, signal handlers and loop callbacks.
+    It does not let others run, but for a green thread that has asked an empty queue in vain for
+    milliseconds. A coroutine writes ``await queue.get_async()``, ``put_async`` and
     ``join_async``. Subclasses may replace ``_init``, ``_put``, ``_get`` and ``_qsize``.
 
     Args:
@@ -210,23 +212,22 @@ class Queue(Guarded, _stdlib.Queue[T]):
                     return item  # type: ignore[no-any-return]
             elif (item := self._take()) is not NOTHING:
                 return item  # type: ignore[no-any-return]
-            if not block:
-                raise Empty
-            if timeout is None:
-                until = NEVER
-            elif timeout == 0:
-                raise Empty
+            if block and timeout != 0:
+                until = NEVER if timeout is None else deadline_after(timeout)
+                if type(me) is Carrier and (thread := me.thread).stepper is None:
+                    ticket: Any = Waiter(thread, me, until)
+                else:
+                    ticket = new_ticket(until, self)
+                self._getters.append(ticket)
             else:
-                until = deadline_after(timeout)
-            if type(me) is Carrier and (thread := me.thread).stepper is None:
-                ticket: Any = Waiter(thread, me, until)
-            else:
-                ticket = new_ticket(until, self)
-            self._getters.append(ticket)
+                ticket = None
         finally:
             del held[0]
             if self._inbox or self._wanted:
                 self._look_at_inbox()
+        if ticket is None:
+            in_vain()
+            raise Empty
         return self._get_later(ticket, until)
 
     def _get_later(self, ticket: Any, until: float) -> T:
@@ -303,6 +304,7 @@ class Queue(Guarded, _stdlib.Queue[T]):
 
     def empty(self) -> bool:
         """Whether there is no item now."""
+        in_vain()
         return not self.qsize()
 
     def full(self) -> bool:

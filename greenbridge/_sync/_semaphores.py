@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ._lines import Permits, deadline_after
 from ._tickets import give
+from ._vain import in_vain
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -21,8 +22,8 @@ class Semaphore(Permits, _stdlib.Semaphore):
     """``threading.Semaphore`` for green threads, green tasks, coroutines and native threads.
 
     Whoever has waited longest gets the next permit. ``release`` and ``acquire(blocking=False)``
-    never wait and never let others run: finalizers, signal handlers and loop callbacks may call
-    them. A coroutine writes ``async with semaphore:`` or ``await semaphore.acquire_async()``.
+    never wait: finalizers, signal handlers and loop callbacks may call them. A coroutine writes
+    ``async with semaphore:`` or ``await semaphore.acquire_async()``.
 
     Args:
         value: how many permits there are at first.
@@ -50,7 +51,8 @@ class Semaphore(Permits, _stdlib.Semaphore):
         """Take a permit; False if that was not possible at once or in time.
 
         Args:
-            blocking: False does not wait.
+            blocking: False does not wait; in a green thread that has asked in vain for
+                milliseconds, others run.
             timeout: in seconds; None waits without limit.
 
         Raises:
@@ -67,7 +69,12 @@ class Semaphore(Permits, _stdlib.Semaphore):
                 return True
             except IndexError:  # another OS thread was faster
                 pass
-        return self._take() or (blocking and self._stand(deadline_after(timeout)))
+        if self._take():
+            return True
+        if blocking:
+            return self._stand(deadline_after(timeout))
+        in_vain()
+        return False
 
     __enter__ = acquire
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from .._timers import NEVER
 from ._lines import Permits, deadline_after
 from ._tickets import give
+from ._vain import in_vain
 
 if TYPE_CHECKING:
     from ._tickets import Line
@@ -17,6 +18,7 @@ T = TypeVar("T")
 _PERMIT: Final = None
 _put_simple: Final[Any] = _stdlib.SimpleQueue.put
 _get_simple: Final[Any] = _stdlib.SimpleQueue.get
+_empty_simple: Final[Any] = _stdlib.SimpleQueue.empty
 
 
 class SimpleQueue(Permits, _stdlib.SimpleQueue[T]):
@@ -56,9 +58,17 @@ class SimpleQueue(Permits, _stdlib.SimpleQueue[T]):
                 pass
             else:
                 return _get_simple(self, False)  # type: ignore[no-any-return]
-        if not block or not self._stand(deadline):
+        if not block:
+            in_vain()
+            raise Empty
+        if not self._stand(deadline):
             raise Empty
         return _get_simple(self, False)  # type: ignore[no-any-return]
+
+    def empty(self) -> bool:
+        """Whether there is no item now."""
+        in_vain()
+        return _empty_simple(self)  # type: ignore[no-any-return]
 
     def get_nowait(self) -> T:
         """Take the next item out, or raise Empty."""

@@ -116,10 +116,10 @@ def load(python: Python, path: Path = TABLE) -> Table:
         raise ValueError(f"{path.name}: no part is called {', '.join(unknown)}")
     differences = [_row(Difference, row, path) for row in data.get("difference", [])]
     plain = [_row(PlainFailure, row, path) for row in data.get("plain", [])]
-    for row in plain:
-        if row.when not in CONDITIONS:
+    for failure in plain:
+        if failure.when not in CONDITIONS:
             raise ValueError(
-                f"{row.test}: when = {row.when!r}; write one of {', '.join(CONDITIONS)}"
+                f"{failure.test}: when = {failure.when!r}; write one of {', '.join(CONDITIONS)}"
             )
     _check_actions(differences, ("fails", "hangs", "unsteady"))
     _check_actions(plain, ("fails", "ignored", "unsteady"))
