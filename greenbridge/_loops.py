@@ -61,3 +61,13 @@ def new_raw_loop() -> asyncio.AbstractEventLoop:
     # Not asyncio.new_event_loop(): on 3.10-3.13 that asks the policy, which the program may have
     # pointed at a factory of ours.
     return (_uvloop() or asyncio.SelectorEventLoop)()
+
+
+def maker(thing: object) -> str:
+    """The package that a loop factory, or a class of loops, comes from."""
+    return str(getattr(thing, "__module__", "")).partition(".")[0]
+
+
+def maker_of_loops() -> str:
+    """The package that hubs which start themselves have their loops from."""
+    return maker(_factory or _uvloop() or asyncio.SelectorEventLoop)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from asyncio import events
+from asyncio import coroutines, events
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 from weakref import WeakSet
@@ -30,6 +30,7 @@ from ._green_tasks import install
 from ._hub import _local
 from ._hubs import get_hub, idle
 from ._interrupts import guard
+from ._loops import maker, maker_of_loops
 from ._main import is_main
 from ._originals import get_ident
 from ._portal import RUN, Stepper, current_owner, make_waiter
@@ -49,6 +50,7 @@ T = TypeVar("T")
 
 # Whose policies make the loops that are meant when nobody has asked for another.
 _USUAL: Final = ("asyncio", "greenbridge", "uvloop")
+_is_debug_mode: Final[Any] = getattr(coroutines, "_is_debug_mode")  # noqa: B009  # typeshed lacks it
 _CLOSING: Final = "an error occurred during closing of asynchronous generator"
 
 
@@ -58,6 +60,11 @@ def root_hub() -> Hub | None:
     if hub is None or hub.closed or hub.root is None or get_running_loop() is not None:
         return None
     return hub if current_owner() is hub.root else None
+
+
+def is_program() -> bool:
+    """Whether this is the main thread's own code, and not a greenlet's."""
+    return getcurrent().parent is None and is_main(get_ident())
 
 
 def must_nest() -> bool:
@@ -77,26 +84,23 @@ def wants_hub_loop(factory: Callable[[], asyncio.AbstractEventLoop] | None) -> b
         return False
     owner = current_owner()
     if owner is None:
-        if getcurrent().parent is not None or not is_main(get_ident()):
+        if not is_program():
             return False
-        return factory is None and _usual_policy()
-    hub = owner.hub
-    if owner is not hub.root:
+        kind = maker_of_loops()
+    elif owner is owner.hub.root:
+        kind = maker(type(owner.hub.loop))
+    else:
         return False
     if factory is None:
         return _usual_policy()
     # Who asks for uvloop asks for what the hub has. Any other loop is made, and nested.
-    return _maker(factory) == _maker(type(hub.loop)) == "uvloop" and not idle(hub)
-
-
-def _maker(thing: Any) -> str:
-    return str(getattr(thing, "__module__", "")).partition(".")[0]
+    return maker(factory) == kind == "uvloop"
 
 
 def _usual_policy() -> bool:
     # Not get_event_loop_policy(): it makes a policy where there is none, and warns on 3.14.
     policy = getattr(events, "_event_loop_policy", None)
-    return policy is None or _maker(type(policy)) in _USUAL
+    return policy is None or maker(type(policy)) in _USUAL
 
 
 def run_until_complete(hub: Hub, future: Awaitable[T]) -> T:
@@ -173,6 +177,8 @@ class ProgramRun:
         self._executor = _new_executor()
         self._outer = RUN.get()
         install(loop)
+        if _is_debug_mode():  # what a loop that is made now would begin with
+            loop.set_debug(True)
         loop.set_default_executor(self._executor)
         loop.call_soon(partial(_watch_generators, hub), context=hub.context)
 

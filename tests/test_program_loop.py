@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,9 +15,13 @@ from greenbridge import _originals, await_, sleep, spawn
 from greenbridge._hub import HUBS
 from greenbridge._hubs import current_hub
 
+from .conftest import LOOPS
 from .fresh import in_fresh_python
 from .green import SHORT
 from .program_loops import Ticker, running_loop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # -- whose loop ------------------------------------------------------------------------------------
 
@@ -147,7 +153,16 @@ def test_uvloop_run_is_on_the_hub_s_loop() -> None:
     greenbridge.patch_all()
     import uvloop
 
-    assert type(uvloop.run(running_loop())) is uvloop.Loop
+    async def kind() -> tuple[type, bool]:
+        return type(asyncio.get_running_loop()), greenbridge.is_green()
+
+    assert uvloop.run(kind()) == (uvloop.Loop, True)
+    assert not HUBS
+    if sys.version_info >= (3, 11):
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            assert runner.run(kind()) == (uvloop.Loop, True)
+        with asyncio.Runner(loop_factory=lambda: uvloop.new_event_loop()) as runner:
+            assert runner.run(kind()) == (uvloop.Loop, True)
     ticker = Ticker()
     hub = current_hub()
     assert hub is not None
@@ -157,6 +172,52 @@ def test_uvloop_run_is_on_the_hub_s_loop() -> None:
             assert runner.get_loop() is hub.loop
             assert runner.run(running_loop()) is hub.loop
     ticker.stop()
+
+
+@in_fresh_python
+def test_tasks_of_loops_that_the_program_makes_itself_are_green() -> None:
+    greenbridge.patch_all()
+    for make in LOOPS.values():
+        loop = make()
+        try:
+            assert loop.run_until_complete(waits_for_a_thread())
+            task = loop.create_task(waits_for_a_thread(loop.stop))
+            loop.run_forever()
+            assert task.result()
+        finally:
+            loop.close()
+
+
+async def waits_for_a_thread(then: Callable[[], None] | None = None) -> bool:
+    beside = asyncio.ensure_future(asyncio.sleep(0))
+    thread = threading.Thread(target=time.sleep, args=(SHORT,))
+    thread.start()
+    thread.join()  # an error where nothing could run the thread meanwhile
+    if then is not None:
+        then()
+    return beside.done()
+
+
+@in_fresh_python
+def test_a_uvloop_loop_after_a_nested_one_holds_nobody_up() -> None:
+    # The main program was still taken for one whose loop waits on the hub: its threads hung.
+    greenbridge.patch_all()
+    import uvloop
+
+    async def main() -> bool:
+        thread = threading.Thread(target=time.sleep, args=(SHORT,))
+        thread.start()
+        while thread.is_alive():  # noqa: ASYNC110  # nobody tells
+            await asyncio.sleep(SHORT)
+        return True
+
+    for make in (asyncio.SelectorEventLoop, uvloop.new_event_loop, asyncio.SelectorEventLoop):
+        spawn(sleep, 0).join()  # a hub, with nothing on it
+        loop = make()
+        try:
+            assert loop.run_until_complete(main())
+        finally:
+            loop.close()
 
 
 @in_fresh_python

@@ -89,6 +89,11 @@ def test_settings_of_the_loop_end_with_the_run() -> None:
         return loop.get_debug()
 
     assert asyncio.run(main(), debug=True)
+    assert not asyncio.run(main())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONASYNCIODEBUG", "1")  # a new loop would heed it
+        assert asyncio.run(main())
+        assert not asyncio.run(main(), debug=False)
     assert (loop.get_debug(), loop.get_task_factory(), loop.get_exception_handler()) == before
     ticker.stop()
 

@@ -187,6 +187,49 @@ def test_loop_can_be_chosen(
     result.stdout.fnmatch_lines(f"greenbridge *; loop {name}")
 
 
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+def test_a_suite_with_loop_factories_of_its_own(
+    loop: str, pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]
+) -> None:
+    pytester.makeconftest(
+        """
+        import asyncio, uvloop
+
+        def pytest_asyncio_loop_factories(config, item):
+            return {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
+        """
+    )
+    pytester.makepyfile(
+        """
+        import asyncio, concurrent.futures, queue, threading, time
+
+        async def test_a_thread_beside_it():
+            thread = threading.Thread(target=time.sleep, args=(0.01,))
+            thread.start()
+            while thread.is_alive():
+                await asyncio.sleep(0.005)
+
+        async def test_an_executor_of_its_own():
+            loop = asyncio.get_running_loop()
+            await asyncio.to_thread(time.sleep, 0.001)
+            with concurrent.futures.ThreadPoolExecutor() as executor:
+                await loop.run_in_executor(executor, time.sleep, 0.001)
+                await asyncio.wrap_future(executor.submit(time.sleep, 0.001))
+
+        async def test_a_queue_that_a_thread_fills():
+            full = queue.Queue()
+            threading.Timer(0.001, full.put, (1,)).start()
+            assert full.get() == 1
+        """
+    )
+    result = run(
+        *("--greenbridge-patch", f"--greenbridge-loop={loop}", "-o", "asyncio_mode=auto"),
+        *("-o", "asyncio_default_fixture_loop_scope=function"),
+        *("-o", "faulthandler_timeout=30", "-o", "faulthandler_exit_on_timeout=true"),
+    )
+    result.assert_outcomes(passed=6)
+
+
 @pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["here", "workers"])
 @pytest.mark.parametrize(
     ("option", "error"),

@@ -22,6 +22,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
 
+from greenlet import getcurrent
+
 from .. import _originals as _stdlib
 from .. import _threadstate as _state
 from .._await import await_, close_refused
@@ -29,9 +31,9 @@ from .._errors import NoPortalError
 from .._green_tasks import install, pool_of, uninstall
 from .._loops import on_begin
 from .._portal import current_owner
-from .._program import must_nest
+from .._program import is_program, must_nest
 from .._spawn import spawn
-from .._threadstate import get_running_loop
+from .._threadstate import NESTED, get_running_loop
 from .._waiting import stalling
 
 if TYPE_CHECKING:
@@ -86,27 +88,37 @@ def make_green(loop: asyncio.AbstractEventLoop) -> None:
         _made_green.add(loop)
 
 
-def begins(loop: asyncio.AbstractEventLoop) -> None:
-    """*loop* is about to run: its Tasks have to be green if they may nest."""
+def begins(loop: asyncio.AbstractEventLoop, patched: bool) -> None:
+    """*loop* is about to run: its Tasks have to be green if they may nest.
+
+    So they have if it is the main program's own, and the program is *patched*: it has no hub's
+    loop beside it on which the threads that its Tasks start and wait for could run.
+    """
+    # An earlier loop has waited on the hub here. Whether this one does, its selector will say.
+    NESTED.discard(getcurrent())
     if on_begin and not must_nest():
         for note in on_begin:
             note(loop)
-    if _everywhere and not loop.is_closed():
+    if loop.is_closed():
+        return
+    if _everywhere:
         make_green(loop)
+    elif patched and is_program() and not must_nest() and not pool_of(loop).installed:
+        install(loop)
 
 
 # -- nested calls ------------------------------------------------------------------------------
 
 
 def run_until_complete(
-    loop: asyncio.AbstractEventLoop, future: Awaitable[T], call: Callable[[], T]
+    loop: asyncio.AbstractEventLoop, future: Awaitable[T], call: Callable[[], T], patched: bool
 ) -> T:
-    """``loop.run_until_complete(future)``, wherever; *call* is the original."""
+    """``loop.run_until_complete(future)``, wherever; *call* is the original. See :func:`begins`."""
     if is_nested(loop):
         return run_on(loop, future)
     if loop.is_running():
         return call()  # says so
-    begins(loop)
+    begins(loop, patched)
     return run_beside(call) if is_allowed_here() else call()
 
 

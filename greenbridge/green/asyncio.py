@@ -83,7 +83,7 @@ def loop_run_until_complete(self: asyncio.BaseEventLoop, future: Awaitable[T]) -
     if hub is not None and hub.loop is self:
         return run_until_complete(hub, future)
     call = partial(_stdlib.BaseEventLoop_run_until_complete, self, future)
-    return _nesting.run_until_complete(self, future, call)
+    return _nesting.run_until_complete(self, future, call, is_patched())
 
 
 def loop_run_forever(self: asyncio.BaseEventLoop) -> None:
@@ -92,14 +92,14 @@ def loop_run_forever(self: asyncio.BaseEventLoop) -> None:
     if hub is not None and hub.loop is self:
         run_forever(hub)
     else:
-        _nesting.begins(self)
+        _nesting.begins(self, is_patched())
         _stdlib.BaseEventLoop_run_forever(self)
 
 
 # -- asyncio.run and its Runner ---------------------------------------------------------------
 
 
-def _patched() -> bool:
+def is_patched() -> bool:
     """Whether the main program is to have the hub's loop; ``nest()`` alone does not say so."""
     return events.new_event_loop is new_event_loop
 
@@ -108,7 +108,7 @@ def runner_lazy_init(self: Any) -> None:
     """``Runner._lazy_init``: take the hub's loop, or the one that runs, where that is due."""
     if self._loop is not None or self._state is not type(self._state).CREATED:
         _stdlib.Runner_lazy_init(self)
-    elif _patched() and wants_hub_loop(self._loop_factory):
+    elif is_patched() and wants_hub_loop(self._loop_factory):
         _runs[self] = program = ProgramRun()
         program.enter()
         _init_with(self, program.loop, self._debug)
@@ -121,7 +121,7 @@ def runner_lazy_init(self: Any) -> None:
         _init_with(self, loop, None)
     else:
         _stdlib.Runner_lazy_init(self)
-        _nesting.begins(self.get_loop())
+        _nesting.begins(self.get_loop(), is_patched())
 
 
 def _init_with(runner: Any, loop: asyncio.AbstractEventLoop, debug: bool | None) -> None:
@@ -208,7 +208,7 @@ else:
         """``asyncio.run``. https://docs.python.org/3/library/asyncio-runner.html#asyncio.run"""
         if _nesting.is_allowed_here():
             return _nesting.run(main, debug, None)  # type: ignore[no-any-return]
-        if sys.version_info < (3, 11) and _patched() and wants_hub_loop(None):
+        if sys.version_info < (3, 11) and is_patched() and wants_hub_loop(None):
             return _run(main, debug)
         return _stdlib.asyncio_run(main, debug=debug)
 

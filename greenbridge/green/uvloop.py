@@ -15,8 +15,15 @@ import uvloop
 from uvloop.loop import Loop as _BaseLoop
 
 from .._offload import run_loop_natively
-from .._program import must_nest, root_hub, run_forever, run_until_complete
+from .._program import (
+    must_nest,
+    root_hub,
+    run_forever,
+    run_until_complete,
+    wants_hub_loop,
+)
 from . import _nesting
+from .asyncio import is_patched
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -48,7 +55,7 @@ def loop_run_until_complete(self: Any, future: Awaitable[T]) -> T:
     run: Callable[[], T] = partial(_BaseLoop.run_until_complete, self, future)
     if must_nest() and not self.is_running():
         return run_loop_natively(self, run)
-    return _nesting.run_until_complete(self, future, run)
+    return _nesting.run_until_complete(self, future, run, is_patched())
 
 
 def loop_run_forever(self: Any) -> None:
@@ -59,7 +66,7 @@ def loop_run_forever(self: Any) -> None:
     elif must_nest() and not self.is_running():
         run_loop_natively(self, partial(_BaseLoop.run_forever, self))
     else:
-        _nesting.begins(self)
+        _nesting.begins(self, is_patched())
         _BaseLoop.run_forever(self)
 
 
@@ -70,11 +77,12 @@ def run(
     debug: bool | None = None,
     **run_kwargs: Any,
 ) -> T:
-    """``uvloop.run``; where a loop has to be nested it is ``asyncio.run``.
+    """``uvloop.run``; where a loop has to be nested, or is the hub's own, it is ``asyncio.run``.
 
     https://uvloop.readthedocs.io/user/index.html
     """
-    if loop_factory is _new_event_loop and must_nest():
+    hub_loop = is_patched() and wants_hub_loop(loop_factory)
+    if loop_factory is _new_event_loop and (must_nest() or hub_loop):
         return asyncio.run(main, debug=debug, **run_kwargs)
     return _run(  # type: ignore[no-any-return]
         main, loop_factory=loop_factory, debug=debug, **run_kwargs
