@@ -13,7 +13,7 @@ __all__ = ("RESULTS", "judge", "load", "save", "verdict_of")
 
 RESULTS: Final = Path(__file__).with_name("results.json")
 
-#: A cell works only if fifty calls at once take less than this part of the time of fifty in turn.
+#: A cell works only if many calls at once take less than this part of their time in turn.
 MOST_OF_SEQUENTIAL: Final = 0.3
 #: ... and the loop never stands still for longer, in milliseconds.
 LARGEST_GAP_MS: Final = 50.0
@@ -28,7 +28,7 @@ def judge(cell: Cell, seen: dict[str, Any]) -> list[str]:
         found.append("it never let anything else run")
     share = seen["concurrent_s"] / seen["sequential_s"] if seen["sequential_s"] else 1.0
     if share >= MOST_OF_SEQUENTIAL and not cell.row.not_concurrent:
-        found.append(f"fifty calls at once took {share:.2f} of the time of fifty in turn")
+        found.append(f"{cell.row.at_once} calls at once took {share:.2f} of their time in turn")
     if seen["heartbeat_gap_ms"] >= LARGEST_GAP_MS:
         found.append(f"the loop stood still for {seen['heartbeat_gap_ms']:.0f} ms")
     return found

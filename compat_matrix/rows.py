@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 __all__ = (
-    "LOOPS", "MODES", "PYTHONS", "Cell", "MatrixError", "Row", "cells", "load", "since", "toml",
+    "AT_ONCE", "LOOPS", "MODES", "PYTHONS", "Cell", "MatrixError", "Row", "cells", "load", "since",
+    "toml",
 )  # fmt: skip
 
 MATRIX: Final = Path(__file__).with_name("matrix.toml")
@@ -25,14 +26,17 @@ MODES: Final = {
     "offload": "waits in C; runs in real threads, by offload() or offload_module()",
     "host": "runs the program: a server or a worker of its own",
 }
-EXPECTATIONS: Final = ("works", "limited", "fails")
+#: What a row may expect; "no server": there is none that can be had, so it is not run.
+EXPECTATIONS: Final = ("works", "limited", "fails", "no server")
+#: Calls at once, if the row does not say another number.
+AT_ONCE: Final = 50
 
 #: tomllib is there from 3.11 on; pytest brings tomli for 3.10.
 toml: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 
 _KEYS: Final = {
     "name", "group", "scenario", "requires", "mode", "server", "pythons", "loops", "expect",
-    "reason", "link", "not_concurrent", "debian",
+    "reason", "link", "not_concurrent", "debian", "beside", "at_once",
 }  # fmt: skip
 
 
@@ -55,8 +59,10 @@ class Row:
     expect: str
     reason: str  # why it is not "works", a full sentence
     link: str
-    not_concurrent: str  # why fifty calls at once are not faster here; "" if they must be
+    not_concurrent: str  # why many calls at once are not faster here; "" if they must be
     debian: tuple[str, ...]  # Debian packages that building or running it needs
+    beside: tuple[str, ...] = ()  # further services, for programs that talk to several
+    at_once: int = AT_ONCE  # calls at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,8 @@ def _row(data: dict[str, Any]) -> Row:
         link=data.get("link", ""),
         not_concurrent=data.get("not_concurrent", ""),
         debian=tuple(data.get("debian", ())),
+        beside=tuple(data.get("beside", ())),
+        at_once=data.get("at_once", AT_ONCE),
     )
     if row.mode not in MODES:
         raise MatrixError(f"row {name!r}: mode {row.mode!r} is none of {', '.join(MODES)}")
@@ -114,6 +122,8 @@ def _row(data: dict[str, Any]) -> Row:
         raise MatrixError(
             f"row {name!r}: a reason is needed where it does not work, and only there"
         )
+    if row.expect == "no server" and not row.server:
+        raise MatrixError(f"row {name!r}: it needs no server, so it cannot lack one")
     if not (SCENARIOS / f"{row.scenario}.py").exists():
         raise MatrixError(f"row {name!r}: there is no scenarios/{row.scenario}.py")
     if unknown := sorted(set(row.loops) - set(LOOPS)):

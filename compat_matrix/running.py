@@ -66,10 +66,11 @@ class Session:
         try:
             environment = self._environment(cell)
             server = self._server(cell.row.server)
+            beside = {name: self._server(name) for name in cell.row.beside}
         except AbsentError as error:
             return Outcome(cell, "not run", str(error), {})
         for left in reversed(range(_TRIES)):
-            seen = self._measure(cell, environment, server)
+            seen = self._measure(cell, environment, server, beside)
             problems = results.judge(cell, seen)
             verdict = results.verdict_of(cell, problems, seen)
             if verdict != "limited" or cell.row.expect == "limited" or not left:
@@ -111,13 +112,19 @@ class Session:
         return server
 
     def _measure(
-        self, cell: Cell, environment: environments.Environment, server: dict[str, Any] | None
+        self,
+        cell: Cell,
+        environment: environments.Environment,
+        server: dict[str, Any] | None,
+        beside: dict[str, Any],
     ) -> dict[str, Any]:
         job = {
             "scenario": cell.row.scenario,
             "mode": cell.row.mode,
             "loop": cell.loop,
             "server": server,
+            "beside": beside,
+            "at_once": cell.row.at_once,
             "distributions": ["greenbridge", *(_distribution(r) for r in cell.row.requires)],
         }
         log = self._folder / f"{cell.key.replace(' / ', '-').replace('/', '_')}.log"

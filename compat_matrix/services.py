@@ -60,6 +60,13 @@ SERVICES: Final[dict[str, Service]] = {
     "aws": Service(program="aws", requires=("moto[server,s3]",), delayed=True),
     "ftp": Service(program="ftp", requires=("pyftpdlib",), delayed=True),
     "smtp": Service(program="smtp", requires=("aiosmtpd",), delayed=True),
+    "imap": Service(program="imap", requires=("pymap",), delayed=True),
+    "ldap": Service(program="ldap", requires=("ldaptor",), delayed=True),
+    "mongo": Service(program="mongo", requires=("nx-27017",), delayed=True),
+    "kafka": Service(program="kafka", requires=("confluent-kafka",)),
+    "oracle": Service(
+        port=1521, extra={"user": "system", "password": "oracle", "service_name": "FREEPDB1"}
+    ),
     "postgres": Service(port=5432, extra={"user": "postgres", "database": "test"}),
     "mariadb": Service(port=3306, extra={"user": "root", "password": "", "database": "test"}),
     "redis": Service(

@@ -2,7 +2,7 @@
 
     python -m compat_matrix.worker '{"scenario": "pymysql", "mode": "patched", ...}'
 
-The scenario's calls are made one after another, then fifty at once beside a heartbeat. An error
+The scenario's calls are made one after another, then many at once beside a heartbeat. An error
 is part of the result: the exit code is 0 if the cell could be measured at all.
 """
 
@@ -24,9 +24,7 @@ from greenbridge import testing
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Calls at once.
-CONCURRENT: Final = 50
-#: Calls one after another that are timed; the time of fifty is worked out from them.
+#: Calls one after another that are timed; the time of more is worked out from them.
 SEQUENTIAL: Final = 8
 #: Threads that run at once before anything is timed, so that pools and imports are warm.
 WARM: Final = 3
@@ -40,12 +38,12 @@ def _call(module: Any, client: Any, number: int) -> None:
         raise AssertionError(f"call {number} was answered with {answer!r}")
 
 
-def _all_at_once(call: Callable[[int], None]) -> None:
-    threads = [greenbridge.spawn(call, number) for number in range(1, CONCURRENT + 1)]
+def _all_at_once(call: Callable[[int], None], at_once: int) -> None:
+    threads = [greenbridge.spawn(call, number) for number in range(1, at_once + 1)]
     greenbridge.joinall(threads, raise_error=True)
 
 
-def _measure(module: Any, client: Any, seen: dict[str, Any]) -> None:
+def _measure(module: Any, client: Any, at_once: int, seen: dict[str, Any]) -> None:
     def call(number: int) -> None:
         _call(module, client, number)
 
@@ -54,11 +52,11 @@ def _measure(module: Any, client: Any, seen: dict[str, Any]) -> None:
     began = time.perf_counter()
     for number in range(SEQUENTIAL):
         call(number)
-    seen["sequential_s"] = round((time.perf_counter() - began) / SEQUENTIAL * CONCURRENT, 4)
-    # A task of the loop's: a green one would wait for its turn among fifty.
+    seen["sequential_s"] = round((time.perf_counter() - began) / SEQUENTIAL * at_once, 4)
+    # A task of the loop's: a green one would wait for its turn among them.
     with greenbridge.entered(testing.aheartbeat()) as beat:
         began = time.perf_counter()
-        _all_at_once(call)
+        _all_at_once(call, at_once)
         seen["concurrent_s"] = round(time.perf_counter() - began, 4)
     seen["heartbeat_gap_ms"] = round(beat.largest_gap * 1000, 1)
     seen["switches"] = testing.statistics()["switches"] - before
@@ -69,9 +67,13 @@ def _run(job: dict[str, Any], seen: dict[str, Any]) -> None:
     def body() -> None:
         module: Any = importlib.import_module(f"compat_matrix.scenarios.{job['scenario']}")
         opened = getattr(module, "opened", nullcontext)
-        with opened(Server(**job["server"]) if job["server"] else None) as client:
+        server = Server(**job["server"]) if job["server"] else None
+        beside = {name: Server(**where) for name, where in job["beside"].items()}
+        if server is not None:
+            server.beside = beside
+        with opened(server) as client:
             _call(module, client, 0)
-            _measure(module, client, seen)
+            _measure(module, client, job["at_once"], seen)
 
     thread = greenbridge.spawn(body)
     try:
@@ -93,6 +95,8 @@ class Server:
         #: Seconds that each call has to wait at the server.
         self.latency = latency
         self.extra = extra
+        #: The further services of the row, by name.
+        self.beside: dict[str, Server] = {}
 
 
 def main() -> None:

@@ -33,7 +33,7 @@ def test_a_scenario_is_short_and_answers_with_the_number_of_the_call(row: rows.R
     found = {f.name: f for f in ast.parse(source).body if isinstance(f, ast.FunctionDef)}
     borrowed = "import fetch as call" in source
     assert borrowed or len(found["call"].args.args) == 2
-    assert not row.server or row.server in SERVICES
+    assert {*filter(None, [row.server]), *row.beside} <= SERVICES.keys()
 
 
 def test_every_scenario_has_a_row() -> None:
@@ -50,6 +50,7 @@ def test_every_scenario_has_a_row() -> None:
         ({"reason": "Because."}, "only there"),
         ({"scenario": "nothing"}, "no scenarios/nothing.py"),
         ({"loops": ["trio"]}, "unknown loops trio"),
+        ({"expect": "no server", "reason": "None."}, "so it cannot lack one"),
         ({"colour": "red"}, "unknown keys colour"),
     ],
 )
@@ -70,7 +71,7 @@ def test_a_row_says_on_which_pythons_it_is_run(tmp_path: Path) -> None:
         ({}, None),
         ({"answer": False, "error": "it broke"}, "it broke"),
         ({"switches": 0}, "never let anything else run"),
-        ({"concurrent_s": 0.7}, "0.35 of the time"),
+        ({"concurrent_s": 0.7}, "0.35 of their time"),
         ({"heartbeat_gap_ms": 51.0}, "stood still for 51 ms"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
@@ -131,6 +132,29 @@ def do_spin(environ: Any, start: Any) -> Any:
     """Compute for ever, without giving anybody a turn."""
     while True:
         pass
+
+
+def do_doze(environ: Any, start: Any, s: str) -> Any:
+    """As `sleep`, and says in the log that it begins."""
+    print("dozing", file=environ["wsgi.errors"])
+    time.sleep(float(s))
+    return answer(start, b"slept")
+
+
+def do_figures(environ: Any, start: Any) -> Any:
+    """What the process has: descriptors, green threads, memory."""
+    from greenbridge.testing import statistics
+
+    gc.collect()
+    with open("/proc/self/statm", encoding="ascii") as statm:
+        pages = int(statm.read().split()[1])
+    shown = {
+        "pid": os.getpid(),
+        "fds": len(os.listdir("/proc/self/fd")),
+        "green": statistics()["threads"],
+        "mb": pages * os.sysconf("SC_PAGE_SIZE") / 1e6,
+    }
+    return answer(start, json.dumps(shown).encode())
 
 
 def do_echo(environ: Any, start: Any) -> Any:

@@ -3,11 +3,11 @@
 from contextlib import contextmanager
 from queue import Queue
 
-from compat_matrix.worker import CONCURRENT
+from compat_matrix.rows import AT_ONCE
 
 
 class Pool:
-    def __init__(self, connect, size=CONCURRENT):
+    def __init__(self, connect, size=AT_ONCE):
         self._free = Queue()
         self._all = [connect() for _ in range(size)]
         for connection in self._all:
