@@ -141,7 +141,7 @@ def check_ends(seconds: float, seed: int, number: signal.Signals) -> str:
     return f"{ended} workers ended by {number.name}: {clients}"
 
 
-def check_stop(seed: int) -> str:
+def check_stop() -> str:
     """A graceful stop of gunicorn finishes what is under way; how much that was, in words."""
     answers: list[bytes] = []
     with Gunicorn("-w", "2", *OPTIONS) as server:
@@ -168,11 +168,11 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     seed: int = random.randrange(2**32) if options.seed is None else options.seed
     ends = min(60.0, max(5.0, options.seconds / 5))
-    checks = (
+    checks: tuple[Callable[[], str], ...] = (
         lambda: check_leaks(options.seconds, seed),
         lambda: check_ends(ends, seed, signal.SIGTERM),
         lambda: check_ends(ends, seed, signal.SIGKILL),
-        lambda: check_stop(seed),
+        check_stop,
     )
     for check in checks:
         try:
