@@ -12,8 +12,8 @@ from greenlet import getcurrent
 from . import _threadstate as _state
 from ._amid import AMID
 from ._carriers import Carrier
-from ._delivery import STEPS_COROUTINES
 from ._errors import LoopMismatchError, NoPortalError, NotAwaitableError
+from ._frames import STEPS_COROUTINES
 from ._originals import get_ident
 from ._portal import current_owner, promote
 from ._tasks import Worker

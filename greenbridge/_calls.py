@@ -8,7 +8,8 @@ from weakref import ref
 
 from greenlet import getcurrent, greenlet
 
-from ._tasks import GreenCoro, Pool, Worker, as_exception, can_park
+from ._delivery import as_exception
+from ._tasks import GreenCoro, Pool, Worker, can_park
 from ._timers import NEVER
 
 if TYPE_CHECKING:

@@ -30,10 +30,11 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from greenlet import getcurrent
 
+from ._frames import STEPS_COROUTINES
 from ._timers import NEVER
 
 if TYPE_CHECKING:
-    from types import CodeType, FrameType
+    from types import FrameType
 
     from greenlet import greenlet
 
@@ -51,8 +52,6 @@ ITSELF: Final = 2  # itself, everywhere
 _HAS_UNCANCEL: Final = sys.version_info >= (3, 11)
 _IN_COROUTINE: Final = CO_COROUTINE | CO_ITERABLE_COROUTINE | CO_ASYNC_GENERATOR
 _NOT_CANCELLED: Final = -1
-#: Functions below which a coroutine is suspended: it waits, though it is not in the stack.
-STEPS_COROUTINES: Final[set[CodeType]] = set()
 
 
 class Interrupt:
@@ -326,3 +325,12 @@ def has_coroutine(frame: FrameType | None, own: Any) -> bool:
         if own is None:
             return False
         frame = own.gr_frame
+
+
+def as_exception(typ: Any, val: Any, tb: Any) -> BaseException:
+    """The three-argument form of ``throw``, which asyncio still uses before 3.12, as one."""
+    if isinstance(typ, type):
+        exc = val if isinstance(val, BaseException) else typ() if val is None else typ(val)
+    else:
+        exc = typ
+    return exc if tb is None else exc.with_traceback(tb)

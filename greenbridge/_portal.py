@@ -19,13 +19,13 @@ from greenlet import getcurrent, greenlet
 from . import _threadstate as _state
 from ._amid import AMID
 from ._carriers import FINISHED, NOBODY, Carrier
-from ._delivery import INTERRUPTED, ITSELF_OUTSIDE, PENDING, TIMED_OUT, WOKEN
-from ._frames import innermost, outermost
+from ._delivery import INTERRUPTED, ITSELF_OUTSIDE, PENDING, TIMED_OUT, WOKEN, as_exception
+from ._frames import calls_for_graph, innermost, outermost
 from ._hub import Hub, _local
 from ._hubs import get_hub
 from ._originals import get_ident
 from ._owners import Waiter
-from ._tasks import Worker, as_exception
+from ._tasks import Worker
 from ._threadstate import NESTED, get_running_loop, set_running_loop
 from ._timers import NEVER
 
@@ -195,7 +195,14 @@ class Stepper(Coroutine[Any, Any, Any]):
         if self.owner is None:
             return None
         frame = self.owner.resume.gr_frame
-        return innermost(frame) or frame
+        calls = calls_for_graph(frame)
+        return innermost(frame) or frame if calls is None else calls.cr_frame
+
+    @property
+    def cr_await(self) -> Any:
+        """Nothing; for a call graph, what the thread's function has called."""
+        calls = None if self.owner is None else calls_for_graph(self.owner.resume.gr_frame)
+        return None if calls is None else calls.cr_await
 
     @property
     def cr_code(self) -> Any:
@@ -203,7 +210,6 @@ class Stepper(Coroutine[Any, Any, Any]):
         return None if frame is None else frame.f_code
 
     cr_running = False
-    cr_await = None
 
 
 def _name_of(code: CodeType) -> str:

@@ -26,13 +26,14 @@ from greenlet import error as greenlet_error
 from greenlet import getcurrent, greenlet
 
 from ._carriers import Carrier
-from ._delivery import Owner
+from ._delivery import Owner, as_exception
 from ._errors import LoopMismatchError
-from ._frames import innermost
+from ._frames import calls_for_graph, innermost
 from ._timers import NEVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+    from types import FrameType
 
 T = TypeVar("T")
 
@@ -378,9 +379,21 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
     @property
     def cr_frame(self) -> Any:
         """Where it waits: the innermost frame of the user's, sync code included."""
-        worker = self._worker
-        frame = innermost(worker.resume.gr_frame) if worker is not None and worker.parked else None
+        waits = self._waits()
+        calls = calls_for_graph(waits)
+        frame = innermost(waits) if calls is None else calls.cr_frame
         return self._coro.cr_frame if frame is None else frame
+
+    @property
+    def cr_await(self) -> Any:
+        """What the coroutine awaits; for a call graph, what it has called, too."""
+        calls = calls_for_graph(self._waits())
+        return self._coro.cr_await if calls is None else calls.cr_await
+
+    def _waits(self) -> FrameType | None:
+        """The frame in which sync code waits in it, if some does."""
+        worker = self._worker
+        return worker.resume.gr_frame if worker is not None and worker.parked else None
 
     @property
     def cr_code(self) -> Any:
@@ -389,12 +402,3 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
 
     def __repr__(self) -> str:
         return f"<green {self._coro!r}>"
-
-
-def as_exception(typ: Any, val: Any, tb: Any) -> BaseException:
-    """The three-argument form of ``throw``, which asyncio still uses before 3.12, as one."""
-    if isinstance(typ, type):
-        exc = val if isinstance(val, BaseException) else typ() if val is None else typ(val)
-    else:
-        exc = typ
-    return exc if tb is None else exc.with_traceback(tb)

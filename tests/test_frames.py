@@ -21,6 +21,8 @@ from .green import LONG, in_green, until_parked, until_waiting
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from .conftest import FreshPython
+
 PACKAGE = greenbridge.__file__.rpartition("/")[0] + "/"
 
 
@@ -177,16 +179,147 @@ async def test_a_pending_task_that_is_lost_is_named() -> None:
     assert __file__ in shown
 
 
-@pytest.mark.skipif(sys.version_info < (3, 14), reason="asyncio has call graphs since 3.14")
-@pytest.mark.green_tasks
-async def test_the_call_graph_names_where_a_green_task_waits() -> None:
+# -- asyncio's call graph ------------------------------------------------------------------------
+
+has_graphs = pytest.mark.skipif(
+    sys.version_info < (3, 14), reason="asyncio has call graphs since 3.14"
+)
+
+
+def graph_of(task: Any) -> tuple[list[str], list[str]]:
+    """The functions where *task* waits, the innermost first, and the Tasks that await it."""
     capture: Any = getattr(asyncio, "capture_call_graph")  # noqa: B009  # older typeshed lacks it
+    graph = capture(task)
+    assert all(not e.frame.f_code.co_filename.startswith(PACKAGE) for e in graph.call_stack)
+    names = [entry.frame.f_code.co_name for entry in graph.call_stack]
+    return names, [future.future.get_name() for future in graph.awaited_by]
+
+
+GRAPHS = [
+    (in_a_sleep, ["in_a_sleep"]),
+    (in_an_await, ["sleep", "in_an_await"]),
+    (in_a_recv, ["in_a_recv"]),
+]
+
+
+@has_graphs
+@pytest.mark.parametrize(("wait", "names"), GRAPHS)
+@pytest.mark.green_tasks
+async def test_the_call_graph_of_a_green_task_has_each_frame_of_the_users(
+    wait: Callable[[], None], names: list[str]
+) -> None:
+    async def nested() -> None:
+        wait()
 
     async def user() -> None:
-        in_a_sleep()
+        await nested()
 
     task = asyncio.create_task(user())
     await until_waiting(task)
-    graph = capture(task)
-    assert [entry.frame.f_code.co_name for entry in graph.call_stack] == ["in_a_sleep"]
+    assert graph_of(task) == ([*names, "nested", "user"], [])
+    assert names_of(task) == ["user", "nested", wait.__name__]  # it is the other way round
     await cancelled(task)
+    assert graph_of(task) == ([], [])
+
+
+@has_graphs
+@pytest.mark.green_tasks
+async def test_the_call_graph_goes_through_an_ordinary_await_and_back_to_who_awaits() -> None:
+    async def user() -> None:
+        await asyncio.sleep(LONG)
+
+    async def awaits(task: asyncio.Task[None]) -> None:
+        def calls() -> None:
+            await_(task)
+
+        calls()
+
+    task = asyncio.create_task(user())
+    other = asyncio.create_task(awaits(task), name="awaits")
+    await until_waiting(other)
+    assert graph_of(task) == (["sleep", "user"], ["awaits"])
+    assert graph_of(other) == (["calls", "awaits"], [])
+    out = io.StringIO()
+    show: Any = getattr(asyncio, "print_call_graph")  # noqa: B009  # older typeshed lacks it
+    show(task, file=out)
+    shown = [line for line in out.getvalue().splitlines() if "File" in line]
+    assert [line.rpartition(" in ")[2] for line in shown] == [
+        "async sleep()",
+        f"async {user.__qualname__}()",
+        f"{awaits.__qualname__}.<locals>.calls()",
+        f"async {awaits.__qualname__}()",
+    ]
+    await cancelled(other)
+    await asyncio.wait([task])
+
+
+@has_graphs
+@in_green
+def test_the_call_graph_of_a_green_thread_begins_at_its_function() -> None:
+    async def inner() -> None:
+        def sync() -> None:
+            in_a_sleep()
+
+        sync()
+
+    def user() -> None:
+        await_(inner())
+
+    thread = spawn(user)
+    until_parked(thread)
+    assert graph_of(thread.task) == (["in_a_sleep", "sync", "inner", "user"], [])
+    thread.kill()
+
+
+@has_graphs
+@pytest.mark.green_tasks
+async def test_the_call_graph_of_the_code_that_runs_goes_up_to_its_coroutine() -> None:
+    def asks() -> list[str]:
+        capture: Any = getattr(asyncio, "capture_call_graph")  # noqa: B009
+        return [entry.frame.f_code.co_name for entry in capture().call_stack]
+
+    async def user() -> list[str]:
+        sleep(0)
+        return asks()
+
+    assert await asyncio.create_task(user()) == ["asks", "user"]
+
+
+@has_graphs
+def test_the_tables_of_another_process_have_green_tasks_and_their_awaiters(
+    fresh_python: FreshPython,
+) -> None:
+    done = fresh_python(
+        """
+import asyncio, os, subprocess, sys, greenbridge
+
+async def user():
+    greenbridge.sleep(30)
+
+def tool(name):
+    done = subprocess.run(
+        [sys.executable, "-m", "asyncio", name, str(os.getpid())], capture_output=True, text=True
+    )
+    print(done.stdout, done.stderr)
+
+async def main():
+    greenbridge.install()
+    thread = greenbridge.spawn(lambda: greenbridge.await_(asyncio.sleep(30)))
+    thread.name = "a green thread"
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(user(), name="a green task")
+        await asyncio.sleep(0.01)
+        tool("ps")
+        tool("pstree")
+        task.cancel()
+    thread.kill()
+
+greenbridge.run(main)
+"""
+    )
+    if "ermission" in done.stdout:
+        pytest.skip("this system does not let a process read another one")
+    table, _, tree = done.stdout.partition("\u2514\u2500\u2500")
+    for name in ("a green task", "a green thread"):
+        assert name in table
+        assert f"(T) {name}" in tree
