@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 sys.path.insert(0, str(ROOT))
 from tests.stdlib import suites
 
+#: Groups of CPython's suites whose rows were seen to hold on every Python.
+GROUPS = frozenset({"foundation", "processes", "threads"})
 #: Suites of CPython that one Python runs at a time: they wait most of the time.
 AT_A_TIME = 3
 #: Minutes of the budget that everything but CPython's suites takes (measured).
@@ -148,9 +150,7 @@ def matrix(series: list[str], day: int, everything: bool) -> Part:
 def python_parts(args: argparse.Namespace) -> tuple[list[Part], plan.Plan]:
     """Unit suite and CPython's own on every Python, the longest first."""
     series = pythons.supported()
-    # The rows of "threads" and "processes" were not seen to hold on every Python yet: not run here.
-    foundation = frozenset({"foundation"})
-    has = {s: suites.chosen((3, int(s.partition(".")[2])), foundation) for s in series}
+    has = {s: suites.chosen((3, int(s.partition(".")[2])), GROUPS) for s in series}
     left = max(0.0, args.budget - OTHERS) * 60 * args.jobs * AT_A_TIME / 2
     planned = plan.make(has, left, args.day, args.all)
     made = soaks()

@@ -37,8 +37,8 @@ _ORDER: Final = ("ok", "expected failure", "skipped", "unexpected success", "fai
 TEST_LIMIT: Final = 75.0
 #: How often a suite is started again after a test that hung.
 RESTARTS: Final = 6
-#: Seconds for a test that is known to hang; plain Python needs a tenth of it, or less.
-HANGING: Final = 15.0
+#: Seconds for a test that is known to hang; plain Python needs a fifth of it, or less.
+HANGING: Final = 5.0
 #: Lines of the log that a crash is reported with.
 _LAST_WORDS: Final = 8
 #: Seconds to write the stacks down before the process is killed (a guess).
