@@ -10,6 +10,7 @@ import pytest
 
 import greenbridge
 
+from .both import as_plain_and_patched
 from .green import run_green
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ def _queue(kind: Any, method: str) -> tuple[Callable[[], bool], Callable[[], obj
     return is_there, lambda: queue.put(1)
 
 
+def _event() -> tuple[Callable[[], bool], Callable[[], object]]:
+    event = greenbridge.Event()
+    return event.is_set, event.set
+
+
 def _lock(kind: Any) -> tuple[Callable[[], bool], Callable[[], object]]:
     lock = kind()
     if kind is greenbridge.RLock:  # released by whoever has it
@@ -56,6 +62,7 @@ WAYS: dict[str, Callable[[], tuple[Callable[[], bool], Callable[[], object]]]] =
         for method in ("empty", "get_nowait", "get(timeout=0)")
         if not (kind is greenbridge.SimpleQueue and "timeout" in method)
     },
+    "Event": _event,
     **{
         kind.__name__: lambda kind=kind: _lock(kind)  # type: ignore[misc]
         for kind in (greenbridge.Lock, greenbridge.RLock, greenbridge.Semaphore)
@@ -126,6 +133,17 @@ def test_a_kill_arrives_at_who_asks_in_vain(loop_factory: Any) -> None:
         assert asking.ready()
 
     run_green(main, loop_factory=loop_factory)
+
+
+@as_plain_and_patched
+def test_whether_a_thread_lives_may_be_asked_until_it_does_not() -> None:
+    import threading
+
+    thread = threading.Thread(target=lambda: None)
+    thread.start()
+    while thread.is_alive():
+        pass
+    thread.join()
 
 
 def test_asyncio_tasks_and_timers_run_as_well(loop_factory: Any) -> None:

@@ -14,6 +14,7 @@ from ._queues import Queue as Queue
 from ._semaphores import BoundedSemaphore as BoundedSemaphore
 from ._semaphores import Semaphore as Semaphore
 from ._simple import SimpleQueue as SimpleQueue
+from ._vain import in_vain as in_vain
 
 __all__ = (
     "Barrier",
@@ -28,4 +29,5 @@ __all__ = (
     "RLock",
     "Semaphore",
     "SimpleQueue",
+    "in_vain",
 )

@@ -10,6 +10,7 @@ from ._conditions import Condition
 from ._lines import Lined, deadline_after
 from ._locks import Lock
 from ._tickets import give_all
+from ._vain import in_vain
 
 if TYPE_CHECKING:
     from ._tickets import Line
@@ -29,8 +30,11 @@ class Event(Lined, _stdlib.Event):
         self._line: Line = []
 
     def is_set(self) -> bool:
-        """Whether it is set."""
-        return self._free
+        """Whether it is set; who asks again and again until it is lets others run."""
+        if self._free:
+            return True
+        in_vain()
+        return False
 
     def set(self) -> None:
         """Set it and wake everybody who waits. They return True even if it is cleared at once."""

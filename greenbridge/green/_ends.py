@@ -9,7 +9,7 @@ from .. import _originals
 from .._idents import ident_of
 from .._originals import monotonic
 from .._spawn import current_green
-from .._sync import Event
+from .._sync import Event, in_vain
 from .._timers import NEVER
 from .._waiting import parkable
 
@@ -60,6 +60,9 @@ class Sentinel:
         green = self.green
         if blocking and timeout < 0 and green is current_green():
             return True  # takes it for itself; in the child of a fork that comes late
+        if not blocking and not green.ready():  # is_alive()
+            in_vain()
+            return False
         if blocking and not green.ready():
             if green is current_green():  # threading's hook in the child of a fork
                 return True
@@ -100,8 +103,11 @@ class GreenHandle:
         return ident_of(self.green)
 
     def is_done(self) -> bool:
-        """Whether the thread has ended."""
-        return self.green.ready()  # type: ignore[no-any-return]
+        """Whether the thread has ended; for ``is_alive()``."""
+        if self.green.ready():
+            return True
+        in_vain()
+        return False
 
     def join(self, timeout: float | None = None) -> None:
         """Wait for the end, *timeout* seconds at most (None or negative: without limit).
