@@ -161,6 +161,19 @@ LIBRARIES: tuple[Library, ...] = (
         default=False,
     ),
     Library(
+        name="trio",
+        module="trio._core._entry_queue",
+        note="`trio.run` works in green threads: the one lock that trio demands real is real",
+        replace={
+            "EntryQueue.task": Patch(
+                "greenbridge._drivers.trio:task", "its lock is the original RLock"
+            ),
+            "WakeupSocketpair.wakeup_on_signals": Patch(
+                "greenbridge._drivers.trio:wakeup_on_signals", "in a green thread: nothing"
+            ),
+        },
+    ),
+    Library(
         "uvloop",
         "uvloop",
         "its loops wait in C: in a green thread it gives one of asyncio's",
