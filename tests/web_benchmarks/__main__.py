@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from ._load import Process, allow_many_files, busy, closed, open_idle, serve, wrk
+from ._load import Process, allow_many_files, ask, busy, closed, open_idle, serve, wrk
 from ._rows import ROWS, SERVERS, TARGETS, Row, Target
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _BY_NAME: Final = {row.name: row for row in ROWS}
 _SERVERS: Final = {server.name: server for server in SERVERS}
 #: Least of all rounds: what else runs on the machine can only make them worse.
 _LEAST: Final = frozenset({"stall_ms"})
-_FIGURES: Final = ("rps", "p99_ms", "cpu_us", "mb", "stall_ms", "errors")
+_FIGURES: Final = ("rps", "p99_ms", "cpu_us", "mb", "stall_ms", "seconds", "errors")
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
@@ -58,8 +58,17 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
 def _measure(row: Row, names: list[str], options: Any, results: Results) -> Iterator[str]:
     """Measure one row: every server once, then again. Yields what is measured next."""
     with ExitStack() as stack:
-        downstream = stack.enter_context(Process("-m tests.web_benchmarks.downstream {port}", {}))
+        downstream = stack.enter_context(
+            Process(f"-m tests.web_benchmarks.downstream {{port}} {row.latency}", {})
+        )
         url = f"http://127.0.0.1:{downstream.port}/"
+        if row.fan_out:
+            for _ in range(options.rounds):
+                for name in names:
+                    yield name
+                    figures = ask(_SERVERS[name].command, url, row.fan_out)
+                    _note(results, row, name, figures)
+            return
         running = {n: stack.enter_context(serve(_SERVERS[n], row, url)) for n in names}
         if row.idle:
             yield from _measure_idle(row, running, options, results)
@@ -100,6 +109,8 @@ def _value(results: Results, row: str, server: str, figure: str, clock: str) -> 
     kept = results.get(row, {}).get(server, {})
     if figure == "rps" and clock == "cpu" and "cpu_us" in kept:
         return 1e6 / statistics.median(kept["cpu_us"])
+    if figure == "seconds" and clock == "cpu" and "cpu_us" in kept:
+        return statistics.median(kept["cpu_us"]) / 1e6
     if figure not in kept:
         return None
     return min(kept[figure]) if figure in _LEAST else statistics.median(kept[figure])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import resource
@@ -137,6 +138,19 @@ def _latency(text: str) -> float:
     found = re.search(r"99%\s+([\d.]+)(us|ms|s|m)", text)
     assert found, text
     return float(found[1]) * _UNITS[found[2]]
+
+
+def ask(command: str, url: str, count: int) -> dict[str, float]:
+    """The figures of a client that asks *url* *count* times at once."""
+    done = subprocess.run(
+        [sys.executable, *command.format(url=url, count=count).split()],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return figures
 
 
 # -- connections that are open and silent ----------------------------------------------------

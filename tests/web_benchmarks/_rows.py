@@ -10,7 +10,7 @@ __all__ = ("ROWS", "SERVERS", "TARGETS", "Row", "Server", "Target")
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One way to serve; {app} and {port} are filled in."""
+    """One way to serve, or to ask; {app} and {port}, or {url} and {count}, are filled in."""
 
     name: str
     title: str
@@ -30,6 +30,8 @@ class Row:
     servers: tuple[str, ...]
     idle: int = 0  # connections that are open and silent meanwhile
     seconds: int = 0  # of load, at least
+    fan_out: int = 0  # no server is measured, but a client that asks so often at once
+    latency: float = 0.05  # seconds that the service takes which handlers or clients ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Target:
 
     row: str
     server: str
-    figure: str  # "rps", "p99_ms", "mb", "stall_ms"
+    figure: str  # "rps", "p99_ms", "mb", "stall_ms", "seconds"
     limit: float
     versus: str | None
     at_least: bool = True
@@ -58,6 +60,8 @@ _UVICORN: Final = (
     "--backlog 4096 --timeout-keep-alive 300 --log-level warning tests.web_benchmarks.apps:{app}"
 )
 
+_FAN_OUT: Final = "-m tests.web_benchmarks.fan_out "
+
 SERVERS: Final = (
     Server("gunicorn", "gunicorn with greenbridge's worker", _GUNICORN + _OURS),
     Server("gevent", "gunicorn with its gevent worker", _GUNICORN + "gevent"),
@@ -65,6 +69,8 @@ SERVERS: Final = (
     Server("wsgiapp", "uvicorn with greenbridge's WSGIApp", _UVICORN, "asgi_"),
     Server("a2wsgi", "uvicorn with a2wsgi", _UVICORN, "a2wsgi_"),
     Server("fastapi", "uvicorn with FastAPI as it is", _UVICORN),
+    Server("requests", "greenbridge.requests", _FAN_OUT + "greenbridge {url} {count}"),
+    Server("grequests", "grequests", _FAN_OUT + "grequests {url} {count}"),
     Server("green_fastapi", "the same after green_endpoints()", _UVICORN, "green_"),
 )
 
@@ -107,6 +113,16 @@ ROWS: Final = (
         ("gunicorn", "gevent"),
         idle=10_000,
     ),
+    Row(
+        "fan_out",
+        "1,000 requests.get at once to a 20 ms service",
+        "",
+        "/",
+        0,
+        ("requests", "grequests"),
+        fan_out=1_000,
+        latency=0.02,
+    ),
 )
 
 TARGETS: Final = (
@@ -122,4 +138,5 @@ TARGETS: Final = (
     Target("def_endpoint", "green_fastapi", "rps", 10.0, "fastapi"),
     Target("idle_10k", "gunicorn", "mb", 1.0, "gevent", at_least=False),
     Target("idle_10k", "gunicorn", "stall_ms", 50.0, None, at_least=False),
+    Target("fan_out", "requests", "seconds", 1.0, "grequests", at_least=False),
 )
