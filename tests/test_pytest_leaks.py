@@ -128,7 +128,7 @@ def test_report_lists_them_in_the_end(
 
 
 def test_error_fails_those_tests_and_no_others(run: Run, leaky_and_clean: str) -> None:
-    result = run(leaky_and_clean, "-o", "greenbridge_leaks=error", "--tb=short")
+    result = run(leaky_and_clean, "-o", "greenbridge_leaks=error", "--tb=short", "-rN")
     result.assert_outcomes(passed=9, errors=4)
     result.stdout.no_fnmatch_line("*= greenbridge leaks =*")
     assert str(result.stdout).count("has left behind") == 4

@@ -350,8 +350,11 @@ def test_a_shielded_scope_keeps_the_outer_one_out() -> None:
 
 @in_thread_and_task
 def test_a_timeout_passes_through_a_scope() -> None:
-    with pytest.raises(Timeout), Timeout(SHORT), move_on_after(LONG) as scope:
+    timeout = Timeout(SHORT)
+    with pytest.raises(Timeout) as raised, move_on_after(LONG) as scope:
+        timeout.start()  # not before: entering a scope may switch, where it would be raised as well
         sleep(LONG)
+    assert raised.value is timeout
     assert not scope.cancelled_caught
     sleep(0)
     await_(asyncio.sleep(0))
