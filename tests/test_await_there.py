@@ -226,12 +226,13 @@ def test_greenback_needs_no_portal_in_green_code() -> None:
         async def asks() -> int:
             await greenback.ensure_portal()
             assert greenback.has_portal()
-            return use() + await greenback.with_portal_run_sync(use)
+            return use() + int(await greenback.with_portal_run_sync(use))
 
-        @greenback.autoawait
-        async def looks_sync() -> int:
+        async def waits() -> int:
             await asyncio.sleep(SHORT)
             return 1
+
+        looks_sync: Any = greenback.autoawait(waits)
 
         async def numbers() -> Any:
             yield 1
@@ -240,7 +241,7 @@ def test_greenback_needs_no_portal_in_green_code() -> None:
         def use() -> int:
             sleep(0)
             assert list(greenback.async_iter(numbers())) == [1]
-            return looks_sync() + int(greenback.await_(asyncio.sleep(SHORT, 1)))
+            return int(looks_sync()) + int(greenback.await_(asyncio.sleep(SHORT, 1)))
 
         def body() -> None:
             assert greenback.has_portal()
@@ -267,7 +268,7 @@ def test_a_portal_that_a_task_has_works_as_before_whether_patched_or_not() -> No
     async def with_portal() -> int:
         await greenback.ensure_portal()
         assert greenback.has_portal()
-        return use() + await greenback.with_portal_run_sync(use)
+        return use() + int(await greenback.with_portal_run_sync(use))
 
     async def main() -> None:
         assert not greenback.has_portal()
