@@ -15,7 +15,7 @@ from ._carriers import Carrier
 from ._errors import LoopMismatchError, NoPortalError, NotAwaitableError
 from ._frames import STEPS_COROUTINES
 from ._originals import get_ident
-from ._portal import current_owner, promote
+from ._portal import current_owner, owner_of, promote
 from ._tasks import Worker
 from ._threadstate import NESTED, get_running_loop, set_running_loop
 
@@ -53,14 +53,20 @@ def await_(awaitable: Awaitable[T]) -> T:
     it: Any = awaitable if kind is CoroutineType or future is not None else _iterator_of(awaitable)
     own: Any = getcurrent()
     cls = type(own)
-    owner: Any = own.thread if cls is Carrier else None
-    if owner is None or owner.pending is not None:
+    owner: Any
+    if cls is Carrier:
+        owner = own.thread
+        if owner.pending is not None:
+            owner = current_owner()
+    elif cls is Worker and not AMID:
+        owner = owner_of(own)
+    else:
         owner = current_owner()
     if owner is None:
         close_refused(awaitable)
         raise NoPortalError(_no_portal_text(awaitable))
     # A green Task may belong to a loop that runs inside a green thread.
-    loop = owner.hub.loop if cls is Carrier else owner.loop
+    loop = owner.hub.loop if cls is Carrier else owner._pool.loop if cls is Worker else owner.loop
     if future is not None:
         if future.get_loop() is not loop:
             _check_loop(future, loop)

@@ -10,6 +10,7 @@ whatever it waits for. A green thread that never awaits never pays for a Task.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Coroutine
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
@@ -30,13 +31,17 @@ from ._threadstate import NESTED, get_running_loop, set_running_loop
 from ._timers import NEVER
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from types import CodeType
 
 T = TypeVar("T")
 
 _CancelledError: Final = asyncio.CancelledError
-current_task: Final = asyncio.current_task
+current_task: Final[Callable[[Any], Any]] = (
+    asyncio.current_task
+    if sys.version_info >= (3, 12)
+    else asyncio.tasks.__dict__["_current_tasks"].get  # what that does, which is Python up to 3.11
+)
 #: The run of the main program's (_program) that a Task belongs to: what its end cancels.
 RUN: Final[ContextVar[Any]] = ContextVar("greenbridge.run", default=None)
 
@@ -278,14 +283,7 @@ def current_owner(may_nest: bool = False) -> Any:
                 return None
             return thread if thread.stepper is None or _is_current(thread) else None
         if type(own) is Worker:
-            job = own.job()
-            if current_task(job.loop) is not job.task:
-                return None  # the first step of an eager Task that is no green one
-            hub = _local.hub
-            if hub is None or hub.closed or hub.loop is not get_running_loop():
-                hub = get_hub()
-            job.hub = hub
-            return job
+            return owner_of(own)
         hub = _local.hub
         if hub is not None and hub.root is not None and own is hub.root.greenlet:
             root = hub.root
@@ -295,6 +293,18 @@ def current_owner(may_nest: bool = False) -> Any:
         if own is None or (hub is not None and own is hub.greenlet):
             return None
         own = own.parent  # a greenlet that code in a green thread made
+
+
+def owner_of(worker: Worker) -> Any:
+    """The green task whose step runs in *worker*, where the caller is; None if it cannot wait."""
+    job = worker.job()
+    if current_task(job._pool.loop) is not job.task:
+        return None  # the first step of an eager Task that is no green one
+    hub = _local.hub
+    if hub is None or hub.closed or hub.loop is not get_running_loop():
+        hub = get_hub()
+    job.hub = hub
+    return job
 
 
 def _is_current(owner: Any) -> bool:

@@ -27,6 +27,7 @@ from greenlet import getcurrent, greenlet
 
 from ._carriers import Carrier
 from ._delivery import Owner, as_exception
+from ._described import Described
 from ._errors import LoopMismatchError
 from ._frames import calls_for_graph, innermost
 from ._timers import NEVER
@@ -148,13 +149,12 @@ def can_park(own: Any, loop: asyncio.AbstractEventLoop) -> bool:
     return task is _current_task(loop)
 
 
-class GreenCoro(Owner, Coroutine[Any, Any, Any]):
+class GreenCoro(Described, Owner, Coroutine[Any, Any, Any]):
     """Wraps the coroutine of a Task: every step of it runs in a worker, so sync code can wait."""
 
     __slots__ = (
         "__weakref__",
         "_context",
-        "_coro",
         "_go",
         "_pool",
         "_send",
@@ -168,8 +168,8 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
     )
 
     def __init__(self, pool: Pool, coro: Any) -> None:
+        Described.__init__(self, coro)
         self._pool = pool
-        self._coro = coro
         self._send: Any = getattr(coro, "send", None)
         self._worker: Worker | None = None
         self._context: Any = None
@@ -370,11 +370,6 @@ class GreenCoro(Owner, Coroutine[Any, Any, Any]):
 
     def __await__(self) -> Generator[Any, Any, Any]:
         return self  # an iterator with send and throw
-
-    def __getattr__(self, name: str) -> Any:
-        # cr_await, __qualname__ ...: debuggers, Task.get_stack() and reprs see the user's
-        # coroutine, not this wrapper.
-        return getattr(self._coro, name)
 
     @property
     def cr_frame(self) -> Any:

@@ -22,6 +22,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "_calls",
             "_carriers",
             "_delivery",
+            "_described",
             "_forking",
             "_hub",
             "_hubs",
