@@ -20,13 +20,14 @@ from __future__ import annotations
 import asyncio
 import sys
 from asyncio import coroutines, events
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 from weakref import WeakSet
 
 from greenlet import getcurrent
 
-from ._green_tasks import install
+from ._green_tasks import GreenTaskFactory, install
 from ._hub import _local
 from ._hubs import get_hub, idle
 from ._interrupts import guard
@@ -41,7 +42,7 @@ from ._threadstate import get_running_loop
 
 if TYPE_CHECKING:
     import contextvars
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
     from concurrent.futures import ThreadPoolExecutor
 
     from ._hub import Hub
@@ -193,6 +194,46 @@ class ProgramRun:
     def enter(self) -> None:
         """What the main program makes on the loop by hand, until the end, belongs to it as well."""
         RUN.set(self)
+
+    @contextmanager
+    def making_task(self) -> Iterator[None]:
+        """A block in which the main program makes a Task, once: in the loop, if a factory asks.
+
+        The loop runs, if not here. A factory whose Tasks begin eagerly has them begin at once,
+        which is right in a callback of the loop only.
+        """
+        loop: Any = self.loop
+        factory: Any = loop.get_task_factory()
+        if factory is None or (isinstance(factory, GreenTaskFactory) and factory.previous is None):
+            yield
+            return
+
+        def once(_loop: object, coro: Any, **kwargs: Any) -> Any:
+            loop.set_task_factory(factory)
+            return self._call_in_loop(partial(factory, loop, coro, **kwargs))
+
+        loop.set_task_factory(once)
+        try:
+            yield
+        finally:
+            if loop.get_task_factory() is once:
+                loop.set_task_factory(factory)
+
+    def _call_in_loop(self, call: Callable[[], T]) -> T:
+        done: asyncio.Future[T] = self.loop.create_future()
+
+        def run() -> None:
+            try:
+                done.set_result(call())
+            except BaseException as error:  # carried over to the main program
+                done.set_exception(error)
+
+        handle = self.loop.call_soon(run)
+        try:
+            _wait(self.hub, done)
+            return done.result()
+        finally:
+            handle.cancel()  # does nothing, unless a Ctrl-C has come
 
     def note_generator(self, generator: AsyncGenerator[Any, Any]) -> None:
         self._generators.add(generator)

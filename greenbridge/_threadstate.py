@@ -27,6 +27,11 @@ from greenlet import getcurrent, greenlet
 
 set_running_loop: Final = events._set_running_loop
 get_running_loop: Final = events._get_running_loop
+# Of the same implementation, whatever the names in asyncio stand for later. A Task of asyncio's
+# other one, written in Python, is since 3.14 not known to these: it is kept by its loop.
+_current_task: Final = tasks.current_task
+_enter_task: Final = tasks._enter_task
+_leave_task: Final = tasks._leave_task
 
 #: Greenlets that run an event loop of their own inside a hub's OS thread.
 NESTED: Final[set[greenlet]] = set()
@@ -42,7 +47,7 @@ class State:
         self.hooks = sys.get_asyncgen_hooks()
         self.task: asyncio.Task[Any] | None = None
         if loop is not None:
-            self.task = tasks.current_task(loop)
+            self.task = _current_task(loop)
 
 
 def suspend(
@@ -59,10 +64,10 @@ def suspend(
     """
     state = State()
     if state.task is not None and state.loop is not None:
-        tasks._leave_task(state.loop, state.task)
+        _leave_task(state.loop, state.task)
     set_running_loop(loop)
     if loop is not None and stepped_by is not None:
-        tasks._enter_task(loop, stepped_by)
+        _enter_task(loop, stepped_by)
     sys.set_asyncgen_hooks(*hooks)
     return state
 
@@ -75,11 +80,11 @@ def resume(
     """Put the state that :func:`suspend` took back, in the greenlet that it belongs to."""
     if loop is not None and stepped_by is not None:
         set_running_loop(loop)  # 3.14 checks that a Task is left under its own loop
-        tasks._leave_task(loop, stepped_by)
+        _leave_task(loop, stepped_by)
     sys.set_asyncgen_hooks(*state.hooks)
     set_running_loop(state.loop)
     if state.task is not None and state.loop is not None:
-        tasks._enter_task(state.loop, state.task)
+        _enter_task(state.loop, state.task)
 
 
 def nest(
@@ -93,7 +98,7 @@ def nest(
     if loop is not None and stepped_by is not None and not is_left(loop, stepped_by):
         own = get_running_loop()
         set_running_loop(loop)
-        tasks._leave_task(loop, stepped_by)
+        _leave_task(loop, stepped_by)
         set_running_loop(own)
     NESTED.difference_update([own for own in NESTED if own.dead])
     NESTED.add(getcurrent())
@@ -119,5 +124,5 @@ def unnest(
     NESTED.discard(getcurrent())
     if loop is not None and stepped_by is not None:
         set_running_loop(loop)
-        tasks._enter_task(loop, stepped_by)
+        _enter_task(loop, stepped_by)
         set_running_loop(None)

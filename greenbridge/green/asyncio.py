@@ -10,14 +10,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
+import warnings
 from asyncio import events
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
 
 from .. import _originals as _stdlib
+from .._hub import _local
 from .._idents import get_ident
+from .._main import is_main
 from .._portal import current_owner
 from .._program import (
     ProgramRun,
@@ -30,10 +35,11 @@ from .._program import (
 from .._threads import GreenThread
 from .._threadstate import get_running_loop
 from . import _nesting
+from .selectors import give_way, parks
 
 if TYPE_CHECKING:
     import contextvars
-    from collections.abc import Awaitable, Coroutine
+    from collections.abc import Awaitable, Coroutine, Iterator
 
 __all__ = (
     "get_event_loop",
@@ -50,6 +56,8 @@ __all__ = (
 
 T = TypeVar("T")
 
+# Where code is that a warning passes over on its way to the caller.
+_INNER: Final = (os.path.dirname(asyncio.__file__), os.path.dirname(os.path.dirname(__file__)))
 # Runners that have the hub's loop. Any: 3.10 has no such class.
 _runs: Final[WeakKeyDictionary[Any, ProgramRun]] = WeakKeyDictionary()
 # ... and those that have the loop that runs, by nest().
@@ -68,7 +76,10 @@ def loop_check_thread(self: Any) -> None:
     itself this is not true for the others.
     """
     running_in = self._thread_id
-    if running_in is not None and running_in not in (get_ident(), _stdlib.get_ident()):
+    if running_in is None or running_in == get_ident():
+        return
+    hub = _local.hub
+    if running_in != _stdlib.get_ident() or hub is None or hub.loop is not self:
         raise RuntimeError(
             "Non-thread-safe operation invoked on an event loop other than the current one"
         )
@@ -91,9 +102,33 @@ def loop_run_forever(self: asyncio.BaseEventLoop) -> None:
     hub = root_hub()
     if hub is not None and hub.loop is self:
         run_forever(hub)
-    else:
-        _nesting.begins(self, is_patched())
+        return
+    _nesting.begins(self, is_patched())
+    if parks(getattr(self, "_selector", None)):
         _stdlib.BaseEventLoop_run_forever(self)
+    else:
+        with _giving_way(self):
+            _stdlib.BaseEventLoop_run_forever(self)
+
+
+@contextmanager
+def _giving_way(loop: Any) -> Iterator[None]:
+    """For a loop whose selector does not park: others get their turn once in each of its rounds."""
+    run_once = loop._run_once
+    before = vars(loop).get("_run_once")
+
+    def run() -> None:
+        give_way()
+        run_once()
+
+    loop._run_once = run
+    try:
+        yield
+    finally:
+        if before is not None:
+            loop._run_once = before
+        else:
+            del loop._run_once
 
 
 # -- asyncio.run and its Runner ---------------------------------------------------------------
@@ -142,9 +177,12 @@ def runner_run(
         if self in _borrowers:
             return _nesting.run_in_runner(self, coro, context)  # type: ignore[no-any-return]
     program = _runs.get(self)
-    if program is not None and context is not None:
+    if program is None:
+        return _stdlib.Runner_run(self, coro, context=context)  # type: ignore[no-any-return]
+    if context is not None:
         program.mark(context)
-    return _stdlib.Runner_run(self, coro, context=context)  # type: ignore[no-any-return]
+    with program.making_task():
+        return _stdlib.Runner_run(self, coro, context=context)  # type: ignore[no-any-return]
 
 
 def runner_close(self: Any) -> None:
@@ -236,11 +274,23 @@ def get_event_loop(self: Any) -> asyncio.AbstractEventLoop:
     """
     thread = current_owner()
     if not isinstance(thread, GreenThread):
+        if sys.version_info >= (3, 12) and sys.version_info < (3, 14) and _makes_one(self):
+            # The original warns of its caller, which here would be this function.
+            warnings.warn(
+                "There is no current event loop", DeprecationWarning, skip_file_prefixes=_INNER
+            )
+            self.set_event_loop(self.new_event_loop())
         return _stdlib.Policy_get_event_loop(self)  # type: ignore[no-any-return]
     try:
         return _current[thread]
     except KeyError:
         raise RuntimeError(f"There is no current event loop in thread {thread.name!r}.") from None
+
+
+def _makes_one(policy: Any) -> bool:
+    """Whether *policy* makes the loop that it is asked for: the main thread's first."""
+    local = policy._local
+    return local._loop is None and not local._set_called and is_main(_stdlib.get_ident())
 
 
 def set_event_loop(self: Any, loop: asyncio.AbstractEventLoop | None) -> None:

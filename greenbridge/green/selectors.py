@@ -15,7 +15,7 @@ from __future__ import annotations
 import errno
 import selectors
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from greenlet import getcurrent
 
@@ -35,9 +35,28 @@ from .socket import socket
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ("close_epoll", "select_epoll", "select_poll", "select_select")
+__all__ = ("close_epoll", "give_way", "parks", "select_epoll", "select_poll", "select_select")
 
 _Ready = list[tuple[selectors.SelectorKey, int]]
+# Those whose select() parks, as that of their subclasses does in the end.
+_PARKING: Final = tuple(
+    getattr(selectors, name)
+    for name in ("EpollSelector", "PollSelector", "SelectSelector")
+    if hasattr(selectors, name)
+)
+
+
+def parks(selector: object) -> bool:
+    """Whether *selector* is one that waits greenly, so that whoever uses it lets others run."""
+    return isinstance(selector, _PARKING)
+
+
+def give_way() -> None:
+    """Before a selector is asked that does not park (a GUI's, a test's): let others run first.
+
+    On cancellation nothing has been asked.
+    """
+    _may_park(None)
 
 
 def _may_park(timeout: float | None) -> bool:
