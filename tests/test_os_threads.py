@@ -101,7 +101,6 @@ def test_a_handle_is_awaited_from_another_os_threads_loop() -> None:
 def test_a_real_thread_that_ends_while_its_watch_begins_is_joined(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from greenbridge import _originals
     from greenbridge.green import _ends
 
     class Ends:
@@ -109,27 +108,39 @@ def test_a_real_thread_that_ends_while_its_watch_begins_is_joined(
 
         _tstate_lock = threading.Lock()
 
-    def at_once(function: Callable[..., object], args: tuple[Any, ...]) -> int:
-        function(*args)
-        return 0
+    def at_once(function: Callable[[], object]) -> Callable[[], bool]:
+        function()
+        return lambda: True
 
-    monkeypatch.setattr(_originals, "start_new_thread", at_once)
+    monkeypatch.setattr(_ends, "_start", at_once)
     assert _ends.wait_for_native(Ends(), LONG) is not None
     assert _ends.watching() == 0
 
 
 @in_green
 def test_a_watch_that_could_not_be_started_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    from greenbridge import _originals
     from greenbridge.green import _ends
 
     class Runs:
         _tstate_lock = threading.Lock()
 
-    def refuse(function: Callable[..., object], args: tuple[Any, ...]) -> int:
+    def refuse(function: Callable[[], object]) -> Callable[[], bool]:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(_originals, "start_new_thread", refuse)
+    monkeypatch.setattr(_ends, "_start", refuse)
     with pytest.raises(RuntimeError):
         _ends.wait_for_native(Runs(), LONG)
     assert _ends.watching() == 0
+
+
+@in_green
+def test_the_thread_of_a_watch_is_not_counted_until_it_is_gone() -> None:
+    from greenbridge.green import _ends, thread
+
+    before = thread._count()
+    for _ in range(300):
+        native = threading.Thread(target=sleep, args=(0,))
+        native.start()
+        _ends.wait_for_native(native, LONG)
+        native.join()
+        assert thread._count() <= before

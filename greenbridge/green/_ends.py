@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import _thread
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -15,6 +17,9 @@ from .._waiting import parkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_joinable: Final[Any] = getattr(_thread, "start_joinable_thread", None)  # 3.13
+_set_sentinel: Final[Any] = getattr(_thread, "_set_sentinel", None)  # before
 
 
 @final
@@ -132,24 +137,31 @@ class GreenHandle:
 class _Watch:
     """An OS thread that waits for the end of another one, for all of green code."""
 
-    __slots__ = ("_ended", "_key")
+    __slots__ = ("_ended", "_gone", "_key")
 
     def __init__(self, key: int, wait: Callable[[], object]) -> None:
         self._ended = Event()
         self._key = key
+        self._gone: Callable[[], bool] | None = None
+        watching()  # forgets those that are gone, in case nobody else asks
         _watches[key] = self  # before the thread starts, which may be over at once
         try:
-            _originals.start_new_thread(self._run, (wait,))
+            self._gone = _start(partial(self._run, wait))
         except BaseException:
             del _watches[key]
             raise
 
     def _run(self, wait: Callable[[], object]) -> None:
+        _counted.append(self)
         try:
             wait()
         finally:
             del _watches[self._key]
             self._ended.set()
+
+    def is_gone(self) -> bool:
+        """Whether the interpreter no longer counts the OS thread."""
+        return self._gone is not None and self._gone()
 
     def wait(self, timeout: float | None) -> bool:
         """Wait for the end; False after *timeout* seconds."""
@@ -158,11 +170,33 @@ class _Watch:
 
 # By the identity of the lock or handle that is waited for, which lives as long as it is.
 _watches: Final[dict[int, _Watch]] = {}
+# Those whose OS threads the interpreter counts: they have begun, and have not ended.
+_counted: Final[list[_Watch]] = []
+
+
+def _start(function: Callable[[], object]) -> Callable[[], bool]:
+    """Start an OS thread; what is returned tells whether it has ended."""
+    if _joinable is not None:
+        return _joinable(function, daemon=True).is_done  # type: ignore[no-any-return]
+    ends: list[Any] = []
+
+    def run() -> None:
+        lock = _set_sentinel()
+        lock.acquire()
+        ends.append(lock)
+        function()
+
+    _originals.start_new_thread(run, ())
+    return lambda: bool(ends) and ends[0].acquire(False)
 
 
 def watching() -> int:
     """How many OS threads wait for the end of others, on behalf of green code."""
-    return len(_watches)
+    for watch in _counted[:]:
+        if watch.is_gone():
+            with suppress(ValueError):  # another OS thread has counted, too
+                _counted.remove(watch)
+    return len(_counted)
 
 
 def wait_for_native(thread: Any, timeout: float | None) -> float | None:

@@ -110,7 +110,10 @@ def _set_sentinel() -> Any:
 
 def _count() -> int:
     """How many threads there are, besides the main one and those that only help green code."""
-    return _native_count() - watching() + green_count()
+    helpers = -1
+    while helpers != (helpers := watching()):  # one may end between the two questions
+        count = _native_count()
+    return count - helpers + green_count()
 
 
 def set_name(name: str) -> None:
