@@ -144,3 +144,33 @@ def test_a_loops_own_threads_are_real_and_an_executor_of_ours_may_be_lent_to_it(
 
     asyncio.run(body())
     greenbridge.run(body)
+
+
+@in_fresh_python
+def test_an_executor_whose_jobs_never_run_out_lets_others_run() -> None:
+    greenbridge.patch_all()
+    again = True
+    jobs = 0
+
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+
+        def job() -> None:
+            nonlocal jobs
+            jobs += 1
+            if again:
+                executor.submit(job)
+
+        executor.submit(job)
+        time.sleep(0.01)
+        assert jobs
+        again = False
+
+
+@in_fresh_python
+def test_a_shutdown_leaves_the_jobs_that_workers_would_have_begun() -> None:
+    greenbridge.patch_all()
+    executor = concurrent.futures.ThreadPoolExecutor(3)
+    jobs = [executor.submit(time.sleep, 0.01) for _ in range(10)]
+    executor.shutdown(cancel_futures=True)
+    assert [job.cancelled() for job in jobs] == [False] * 3 + [True] * 7
+    assert all(job.done() for job in jobs)

@@ -5,6 +5,9 @@ The class is the stdlib's, and so is all of its code: under the patches of ``thr
 and where threads start (``_starting``): those that the program makes, in a thread that has a hub.
 An event loop runs what would block it in an executor of its own, whose threads must be real ones.
 
+A worker whose jobs wait for nothing and never run out would keep the CPU for ever. So between two
+jobs it gives way, when it has had its turn for as long as OS threads may keep the interpreter.
+
 https://docs.python.org/3/library/concurrent.futures.html#threadpoolexecutor
 """
 
@@ -15,7 +18,11 @@ import sys
 from concurrent.futures import thread as _stdlib
 from typing import Any, Final
 
+from .._originals import monotonic
+from .._portal import current_owner
 from .._sync import Lock
+from .._waiting import parkable, sleep
+from .queue import SimpleQueue
 
 try:
     # It keeps the class that it finds when it is imported, for its own executors: the original.
@@ -43,6 +50,27 @@ class _AnyExecutor(type(_ThreadPoolExecutor)):  # type: ignore[misc]  # computed
         return type.__instancecheck__(own, instance)
 
 
+class _Jobs(SimpleQueue[Any]):
+    """The jobs of an executor. Who takes one gives way first, if its turn has lasted too long."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._turn: int | None = None
+        self._since = 0.0
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """As of ``SimpleQueue``; it may let others run even if there are jobs."""
+        if self._free and (owner := current_owner()) is not None:
+            hub = owner.hub
+            # Hub.count_switches, as far as it matters here; see _fairness.
+            turn, now = hub.switches - len(hub.round), monotonic()
+            if turn != self._turn:
+                self._turn, self._since = turn, now
+            elif now - self._since >= sys.getswitchinterval() and hub.forbidden is None:
+                sleep(0)
+        return super().get(block, timeout)
+
+
 class ThreadPoolExecutor(_stdlib.ThreadPoolExecutor, metaclass=_AnyExecutor):
     """``ThreadPoolExecutor`` whose jobs run in green threads, where it is used in green code."""
 
@@ -53,3 +81,17 @@ class ThreadPoolExecutor(_stdlib.ThreadPoolExecutor, metaclass=_AnyExecutor):
         if cls is ThreadPoolExecutor and sys._getframe(1).f_globals.get("__name__") in _LOOPS:
             return _ThreadPoolExecutor(*args, **kwargs)
         return super().__new__(cls)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._work_queue = _Jobs()
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """``Executor.shutdown``; what workers would have begun as OS threads is not cancelled.
+
+        On cancellation the executor may have been shut down, or not.
+        https://docs.python.org/3/library/concurrent.futures.html#concurrent.futures.Executor.shutdown
+        """
+        if wait and cancel_futures and parkable():
+            sleep(0)
+        super().shutdown(wait, cancel_futures=cancel_futures)
