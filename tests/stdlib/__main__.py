@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from .baseline import default_folder, identify
 from .running import BAD, GOOD, Record, allow_signals
-from .session import Result, Session
+from .session import LOOPS, Result, Session
 from .suites import GROUPS, chosen
 from .worlds import WORLDS
 
@@ -59,7 +59,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
         action="store_true",
         help="give what has problems a second chance: a busy machine misses a deadline",
     )
-    add("--loop", choices=("uvloop", "asyncio"), default="uvloop")
+    add("--loop", choices=LOOPS, default=LOOPS[0])
     add("--inside", choices=WORLDS, default=WORLDS[0], help="where the tests' main thread runs")
     add("--patches", help="patch these modules only, separated by commas; to find a culprit")
     add("-j", "--jobs", type=int, default=2, help="suites at a time (default: 2)")
@@ -161,15 +161,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _options(argv)
     try:
         identity = identify(tuple(shlex.split(options.python)))
-        suites = chosen(identity.python, options.only)
+        known = chosen(identity.python, options.only)
     except (LookupError, ValueError) as error:
         sys.stderr.write(f"python -m tests.stdlib: {error.args[0]}\n")
         return 2
+    missing = [s for s in known if s.optional and s.name not in identity.tests]
+    suites = [suite for suite in known if suite not in missing]
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="stdlib-") as folder:
         session = Session(options, identity, options.logs or Path(folder))
         _say(f"CPython {identity.version}, {'plain' if options.plain else options.loop}")
         _say(f"{'suite':<24}{'plain: ok skip   bad    time':<30}  green: ok skip   bad    time")
+        if missing:
+            _say(f"not installed with this Python: {', '.join(suite.name for suite in missing)}")
         results = _run(session, suites)
         problems = _report(session, results)
         _say(f"{time.monotonic() - started:.0f} s in all")

@@ -22,7 +22,7 @@ _QUESTION: Final = (
     "import json, os, platform, sys, test, test.libregrtest.cmdline as options; "
     "print(json.dumps([list(sys.version_info[:2]), sys.version, sys.executable, "
     "platform.platform(), os.path.dirname(test.__file__), "
-    "sorted(options.RESOURCE_NAMES)]))"
+    "sorted(options.RESOURCE_NAMES), os.listdir(os.path.dirname(test.__file__))]))"
 )
 
 
@@ -35,6 +35,8 @@ class Identity:
     key: str
     #: What `regrtest -u` knows.
     resources: frozenset[str]
+    #: The modules and packages that are installed in its `test`.
+    tests: frozenset[str] = frozenset()
 
 
 def identify(command: tuple[str, ...]) -> Identity:
@@ -52,9 +54,10 @@ def identify(command: tuple[str, ...]) -> Identity:
         raise ValueError(
             f"{' '.join(command)!r} does not work as a Python with CPython's 'test' package: {said}"
         ) from error
-    (major, minor), version, *rest, resources = json.loads(answer)
+    (major, minor), version, *rest, resources, files = json.loads(answer)
     key = hashlib.sha256(json.dumps([version, *rest]).encode()).hexdigest()[:16]
-    return Identity((major, minor), version.split()[0], key, frozenset(resources))
+    tests = frozenset(name.removesuffix(".py") for name in files)
+    return Identity((major, minor), version.split()[0], key, frozenset(resources), tests)
 
 
 def default_folder() -> Path:

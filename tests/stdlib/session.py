@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .baseline import Baseline, Identity
 from .comparing import Problem, compare, plain_problems, proof_problems
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from .suites import Suite
 
-__all__ = ("Result", "Session")
+__all__ = ("LOOPS", "Result", "Session")
+
+LOOPS: Final = ("uvloop", "asyncio")
 
 
 @dataclass(slots=True)
@@ -42,9 +44,10 @@ class Session:
         self.table: Table = load(identity.python)
         self.baseline = Baseline(options.baseline, identity)
         python = tuple(shlex.split(options.python))
-        green = ["-m", "greenbridge", "--loop", options.loop]
-        if options.patches:
-            green += ["--only", options.patches]
+        commands: dict[str, tuple[str, ...]] = {"plain": ()}
+        for loop in LOOPS:
+            only = ("--only", options.patches) if options.patches else ()
+            commands[loop] = ("-m", "greenbridge", "--loop", loop, *only)
         self._runners = {
             name: Runner(
                 python,
@@ -54,7 +57,7 @@ class Session:
                 identity.resources,
                 options.inside,
             )
-            for name, before in (("plain", ()), (options.loop, tuple(green)))
+            for name, before in commands.items()
         }
 
     def run(self, suite: Suite) -> Result:
@@ -76,7 +79,8 @@ class Session:
 
     def _compared(self, suite: Suite, match: tuple[str, ...]) -> Result:
         hanging = () if match else self.table.hanging(suite.name)
-        green = self._runners[self.options.loop].run(suite, self.table.ignored(), match, hanging)
+        runner = self._runners[suite.loop or self.options.loop]
+        green = runner.run(suite, self.table.ignored(), match, hanging)
         plain = self._plain(suite, green, match)
         problems = plain_problems(plain, self.table)
         problems += compare(green, plain, self.table, whole=not match)

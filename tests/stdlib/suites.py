@@ -30,6 +30,10 @@ class Suite:
     cost: float = 5.0
     #: Seconds after which it is stopped; 0: see the head of this file.
     limit: float = 0.0
+    #: Whether some installations of a Python that has it leave it out: it is not run there.
+    optional: bool = False
+    #: The kind of loop that it runs on, whatever the others do: it tests what only that kind has.
+    loop: str = ""
     #: Whether its main thread waits for sockets, so that a run without a green wait is a mistake.
     waits: bool = True
 
@@ -42,6 +46,7 @@ GROUPS: Final = {
     "foundation": "sockets, TLS, selecting, and the clients and servers built on them",
     "processes": "child processes, signals, descriptors, fork and multiprocessing",
     "threads": "threads, what they are made of, and what depends on them",
+    "asyncio": "asyncio itself, concurrent.futures and multiprocessing",
 }
 
 #: For a suite that asks for the network, but (mostly) stays on loopback.
@@ -93,6 +98,52 @@ SUITES: Final = (
     Suite("test_logging", "threads", cost=35.0),
     Suite("test_importlib.test_locks", "threads", cost=3.0),
     Suite("test_importlib.test_threaded_import", "threads", cost=3.0),
+    # What asyncio itself does must not change. It is run on its own loops: some of it is about what
+    # uvloop's do not have. Costs of this group are those of a busy machine, too.
+    Suite("test_asyncio.test_base_events", "asyncio", cost=7.0, loop="asyncio"),
+    Suite("test_asyncio.test_buffered_proto", "asyncio", loop="asyncio", waits=False),
+    Suite("test_asyncio.test_context", "asyncio", loop="asyncio", waits=False),
+    Suite(
+        "test_asyncio.test_eager_task_factory",
+        "asyncio",
+        pythons=">=3.12",
+        cost=7.0,
+        loop="asyncio",
+    ),
+    Suite("test_asyncio.test_events", "asyncio", cost=45.0, loop="asyncio"),
+    Suite("test_asyncio.test_free_threading", "asyncio", pythons=">=3.14", loop="asyncio"),
+    Suite("test_asyncio.test_futures", "asyncio", cost=14.0, loop="asyncio"),
+    Suite("test_asyncio.test_futures2", "asyncio", loop="asyncio"),
+    Suite("test_asyncio.test_graph", "asyncio", pythons=">=3.14", loop="asyncio", waits=False),
+    Suite("test_asyncio.test_locks", "asyncio", loop="asyncio"),
+    Suite("test_asyncio.test_pep492", "asyncio", loop="asyncio", waits=False),
+    Suite("test_asyncio.test_proactor_events", "asyncio", loop="asyncio", waits=False),
+    Suite("test_asyncio.test_protocols", "asyncio", loop="asyncio", waits=False),
+    Suite("test_asyncio.test_queues", "asyncio", loop="asyncio"),
+    Suite("test_asyncio.test_runners", "asyncio", loop="asyncio"),
+    Suite("test_asyncio.test_selector_events", "asyncio", loop="asyncio", waits=False),
+    Suite("test_asyncio.test_sendfile", "asyncio", cost=14.0, loop="asyncio"),
+    Suite("test_asyncio.test_server", "asyncio", loop="asyncio"),
+    Suite("test_asyncio.test_sock_lowlevel", "asyncio", cost=10.0, loop="asyncio"),
+    Suite("test_asyncio.test_ssl", "asyncio", pythons=">=3.11", cost=17.0, loop="asyncio"),
+    Suite("test_asyncio.test_sslproto", "asyncio", cost=6.0, loop="asyncio"),
+    Suite("test_asyncio.test_staggered", "asyncio", pythons=">=3.13", loop="asyncio"),
+    Suite("test_asyncio.test_streams", "asyncio", cost=15.0, loop="asyncio"),
+    Suite("test_asyncio.test_subprocess", "asyncio", cost=24.0, loop="asyncio"),
+    Suite("test_asyncio.test_taskgroups", "asyncio", pythons=">=3.11", cost=15.0, loop="asyncio"),
+    Suite("test_asyncio.test_tasks", "asyncio", cost=75.0, loop="asyncio"),
+    Suite("test_asyncio.test_threads", "asyncio", loop="asyncio"),
+    Suite("test_asyncio.test_timeouts", "asyncio", pythons=">=3.11", loop="asyncio"),
+    Suite("test_asyncio.test_tools", "asyncio", pythons=">=3.14", loop="asyncio"),
+    Suite("test_asyncio.test_transports", "asyncio", loop="asyncio", waits=False),
+    Suite("test_asyncio.test_unix_events", "asyncio", loop="asyncio"),
+    Suite("test_asyncio.test_waitfor", "asyncio", loop="asyncio"),
+    # "make install" of 3.11.7 and 3.12.1, among others, forgets the packages.
+    Suite("test_multiprocessing_main_handling", "asyncio", cost=60.0),
+    Suite("test_concurrent_futures", "asyncio", cost=150.0, optional=True),
+    Suite("test_multiprocessing_fork", "asyncio", cost=200.0, optional=True),
+    Suite("test_multiprocessing_spawn", "asyncio", cost=200.0, optional=True),
+    Suite("test_multiprocessing_forkserver", "asyncio", cost=200.0, optional=True),
 )
 
 

@@ -157,7 +157,9 @@ def test_a_suite_is_allowed_the_resources_that_its_python_knows(tmp_path: Path) 
 
 
 def test_a_python_is_asked_who_it_is() -> None:
-    assert identify((sys.executable,)).python == sys.version_info[:2]
+    identity = identify((sys.executable,))
+    assert identity.python == sys.version_info[:2]
+    assert {"test_socket", "test_asyncio"} <= identity.tests
     with pytest.raises(ValueError, match="does not work as a Python"):
         identify((str(Path(os.devnull)),))
 
@@ -195,6 +197,20 @@ def test_the_program_records_plain_results(
     assert "test_sched" in capsys.readouterr().out
     assert '"test.test_sched.TestCase.test_enter": "ok"' in report.read_text()
     assert list((tmp_path / "kept").glob("*/test_sched.json"))
+
+
+def test_what_is_not_installed_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = Suite("test_not_there", "foundation", optional=True)
+    monkeypatch.setattr(program, "chosen", lambda *_: [missing, Suite("test_sched", "foundation")])
+    arguments = ["--plain", "--only", "foundation", "--baseline", str(tmp_path)]
+    assert program.main(arguments) == 0
+    said = capsys.readouterr().out
+    assert "not installed with this Python: test_not_there" in said
+    assert [line.split()[0] for line in said.splitlines() if line.startswith("test_")] == [
+        "test_sched"
+    ]
 
 
 @pytest.mark.parametrize("inside", WORLDS)
