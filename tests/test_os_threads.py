@@ -11,7 +11,7 @@ import pytest
 import greenbridge
 from greenbridge import run, sleep, spawn
 
-from .green import LONG, SHORT, in_green
+from .green import LONG, SHORT, in_green, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,13 +108,9 @@ def test_a_real_thread_that_ends_while_its_watch_begins_is_joined(
 
         _tstate_lock = threading.Lock()
 
-    def at_once(function: Callable[[], object]) -> Callable[[], bool]:
-        function()
-        return lambda: True
-
-    monkeypatch.setattr(_ends, "_start", at_once)
+    monkeypatch.setattr(_ends, "_begin", _ends._Watch.run)  # at once, here
     assert _ends.wait_for_native(Ends(), LONG) is not None
-    assert _ends.watching() == 0
+    assert not _ends._watches
 
 
 @in_green
@@ -124,17 +120,17 @@ def test_a_watch_that_could_not_be_started_leaves_nothing(monkeypatch: pytest.Mo
     class Runs:
         _tstate_lock = threading.Lock()
 
-    def refuse(function: Callable[[], object]) -> Callable[[], bool]:
+    def refuse(watch: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(_ends, "_start", refuse)
+    monkeypatch.setattr(_ends, "_begin", refuse)
     with pytest.raises(RuntimeError):
         _ends.wait_for_native(Runs(), LONG)
-    assert _ends.watching() == 0
+    assert not _ends._watches
 
 
 @in_green
-def test_the_thread_of_a_watch_is_not_counted_until_it_is_gone() -> None:
+def test_the_threads_that_wait_for_real_ones_are_not_counted_and_used_again() -> None:
     from greenbridge.green import _ends, thread
 
     before = thread._count()
@@ -144,3 +140,19 @@ def test_the_thread_of_a_watch_is_not_counted_until_it_is_gone() -> None:
         _ends.wait_for_native(native, LONG)
         native.join()
         assert thread._count() <= before
+    assert 1 <= _ends.watching() < 10
+
+
+@in_green
+def test_a_thread_that_waits_for_real_ones_ends_without_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from greenbridge.green import _ends
+
+    monkeypatch.setattr(_ends, "_IDLE_S", 0.0)
+    watching = _ends.watching()
+    native = threading.Thread(target=sleep, args=(SHORT,))
+    native.start()
+    _ends.wait_for_native(native, LONG)
+    native.join()
+    until(lambda: _ends.watching() <= watching)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import _thread
-from contextlib import suppress
+import os
+from _queue import Empty, SimpleQueue
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -18,8 +18,8 @@ from .._waiting import parkable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_joinable: Final[Any] = getattr(_thread, "start_joinable_thread", None)  # 3.13
-_set_sentinel: Final[Any] = getattr(_thread, "_set_sentinel", None)  # before
+# Seconds after which a helper without work ends (a guess).
+_IDLE_S: Final = 60.0
 
 
 @final
@@ -135,68 +135,93 @@ class GreenHandle:
 
 
 class _Watch:
-    """An OS thread that waits for the end of another one, for all of green code."""
+    """Somebody waits for the end of an OS thread, for all of green code."""
 
-    __slots__ = ("_ended", "_gone", "_key")
+    __slots__ = ("_ended", "_key", "_wait")
 
     def __init__(self, key: int, wait: Callable[[], object]) -> None:
         self._ended = Event()
         self._key = key
-        self._gone: Callable[[], bool] | None = None
-        watching()  # forgets those that are gone, in case nobody else asks
-        _watches[key] = self  # before the thread starts, which may be over at once
+        self._wait = wait
+        _watches[key] = self  # before it begins, since it may be over at once
         try:
-            self._gone = _start(partial(self._run, wait))
+            _begin(self)
         except BaseException:
             del _watches[key]
             raise
 
-    def _run(self, wait: Callable[[], object]) -> None:
-        _counted.append(self)
+    def run(self, helper: _Helper | None = None) -> None:
+        """Wait, in an OS thread: that of *helper*, which has nothing to do after it."""
         try:
-            wait()
+            self._wait()
         finally:
             del _watches[self._key]
+            if helper is not None:
+                _idle.append(helper)
             self._ended.set()
-
-    def is_gone(self) -> bool:
-        """Whether the interpreter no longer counts the OS thread."""
-        return self._gone is not None and self._gone()
 
     def wait(self, timeout: float | None) -> bool:
         """Wait for the end; False after *timeout* seconds."""
         return self._ended.wait(timeout)
 
 
+class _Helper:
+    """An OS thread that waits for the ends of others, one after the other.
+
+    It is kept for a while: the interpreter counts a thread until its very end, which nobody can
+    see, so a count without those that come and go all the time would be wrong now and then.
+    """
+
+    __slots__ = ("_jobs",)
+
+    def __init__(self, first: _Watch) -> None:
+        self._jobs: SimpleQueue[_Watch] = SimpleQueue()
+        self._jobs.put(first)
+        _originals.start_new_thread(self._run, ())
+
+    def take(self, watch: _Watch) -> None:
+        """Wait for this one next."""
+        self._jobs.put(watch)
+
+    def _run(self) -> None:
+        _helpers.append(self)
+        while True:
+            try:
+                watch = self._jobs.get(timeout=_IDLE_S)
+            except Empty:
+                try:
+                    _idle.remove(self)
+                except ValueError:  # somebody has work for it just now
+                    continue
+                break
+            watch.run(self)
+            del watch
+        _helpers.remove(self)
+
+
+def _begin(watch: _Watch) -> None:
+    try:
+        helper = _idle.pop()
+    except IndexError:
+        _Helper(watch)
+    else:
+        helper.take(watch)
+
+
 # By the identity of the lock or handle that is waited for, which lives as long as it is.
 _watches: Final[dict[int, _Watch]] = {}
-# Those whose OS threads the interpreter counts: they have begun, and have not ended.
-_counted: Final[list[_Watch]] = []
-
-
-def _start(function: Callable[[], object]) -> Callable[[], bool]:
-    """Start an OS thread; what is returned tells whether it has ended."""
-    if _joinable is not None:
-        return _joinable(function, daemon=True).is_done  # type: ignore[no-any-return]
-    ends: list[Any] = []
-
-    def run() -> None:
-        lock = _set_sentinel()
-        lock.acquire()
-        ends.append(lock)
-        function()
-
-    _originals.start_new_thread(run, ())
-    return lambda: bool(ends) and ends[0].acquire(False)
+# Those that the interpreter counts, and those of them that have nothing to do.
+_helpers: Final[list[_Helper]] = []
+_idle: Final[list[_Helper]] = []
+if hasattr(os, "register_at_fork"):
+    # The interpreter goes on counting those that there are not in the child.
+    os.register_at_fork(after_in_child=_idle.clear)
+    os.register_at_fork(after_in_child=_watches.clear)
 
 
 def watching() -> int:
     """How many OS threads wait for the end of others, on behalf of green code."""
-    for watch in _counted[:]:
-        if watch.is_gone():
-            with suppress(ValueError):  # another OS thread has counted, too
-                _counted.remove(watch)
-    return len(_counted)
+    return len(_helpers)
 
 
 def wait_for_native(thread: Any, timeout: float | None) -> float | None:

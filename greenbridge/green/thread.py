@@ -110,10 +110,7 @@ def _set_sentinel() -> Any:
 
 def _count() -> int:
     """How many threads there are, besides the main one and those that only help green code."""
-    helpers = -1
-    while helpers != (helpers := watching()):  # one may end between the two questions
-        count = _native_count()
-    return count - helpers + green_count()
+    return _native_count() - watching() + green_count()
 
 
 def set_name(name: str) -> None:
