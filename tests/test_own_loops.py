@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import selectors
+import signal
 import sys
 import threading
 import time
@@ -17,7 +19,7 @@ from greenbridge._loops import factory_named, set_loop_factory
 
 from .conftest import LOOPS
 from .fresh import in_fresh_python
-from .green import SHORT
+from .green import LONG, SHORT
 
 
 class Looks(selectors.BaseSelector):
@@ -171,7 +173,8 @@ def check_eager(kind: str) -> None:
 def test_tasks_written_in_python_may_block_in_a_thread_s_loop() -> None:
     # As CPython's own tests of asyncio choose them.
     tasks: Any = asyncio.tasks
-    asyncio.current_task = tasks.current_task = tasks._py_current_task
+    ours = getattr(tasks, "_py_current_task", asyncio.current_task)  # 3.12
+    asyncio.current_task = tasks.current_task = ours
     asyncio.Task = tasks.Task = tasks._PyTask  # type: ignore[misc]
     greenbridge.patch_all()
     done: list[Any] = []
@@ -189,3 +192,35 @@ def test_tasks_written_in_python_may_block_in_a_thread_s_loop() -> None:
     for thread in threads:
         thread.join()
     assert len(done) == 3
+
+
+@pytest.mark.parametrize("kind", LOOPS)
+@pytest.mark.parametrize("closed", [True, False], ids=["closed before", "left"])
+def test_a_loop_with_signal_handlers_may_be_older_than_the_hubs(
+    fresh_python: Any, kind: str, closed: bool
+) -> None:
+    fresh_python(
+        f"from tests.test_own_loops import check_signals\ncheck_signals({kind!r}, {closed})"
+    )
+
+
+def check_signals(kind: str, closed: bool) -> None:
+    set_loop_factory(factory_named(kind))
+    greenbridge.patch_all()
+    loop = asyncio.SelectorEventLoop()
+    got: list[str] = []
+
+    async def until_got() -> None:
+        while not got:  # noqa: ASYNC110  # a handler of the loop sets no event here
+            await asyncio.sleep(SHORT)
+
+    loop.add_signal_handler(signal.SIGUSR1, got.append, "signal")
+    threading.Thread(target=greenbridge.sleep, args=(SHORT,)).start()
+    greenbridge.sleep(2 * SHORT)  # the hub's loop runs
+    if closed:
+        loop.close()
+    asyncio.run(asyncio.sleep(0))  # and ends, since nothing else is on it
+    if not closed:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        loop.run_until_complete(asyncio.wait_for(until_got(), LONG))
+        loop.close()

@@ -12,7 +12,10 @@ without a pause, in which the main program would never get its turn.
 
 from __future__ import annotations
 
+import asyncio
 import signal as _stdlib
+from contextlib import suppress
+from functools import partial
 from os import getpid
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -20,7 +23,7 @@ from greenlet import getcurrent
 
 from .. import _originals
 from .._amid import Amid
-from .._hub import _local
+from .._hub import _local, on_self_start
 from .._idents import HANDLERS, os_ident
 from .._interrupts import CtrlC, guard
 from .._main import is_main
@@ -60,6 +63,8 @@ _pthread_kill: Final[Any] = getattr(_stdlib, "pthread_kill", None)
 
 # What the hub's loop is woken by, while a loop nested in the main program has its place.
 _lent: tuple[Hub, int] | None = None
+# What a loop of the program's had there when the hub's loop began, until the program sets another.
+_displaced = -1
 
 
 @final
@@ -174,7 +179,7 @@ def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
     Raises:
         ValueError: in a green thread, as in any thread but the main one.
     """
-    global _lent
+    global _displaced, _lent
     owner = current_owner()
     if owner is not None and owner.hub.pid != getpid():  # asyncio's hook, in the child of a fork
         _lent = None
@@ -185,6 +190,7 @@ def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
     hub = None if owner is None else owner.hub
     if hub is None or owner is not hub.root:
         return before
+    displaced, _displaced = _displaced, -1
     if _lent is not None:
         if fd == -1:
             (lender, back), _lent = _lent, None
@@ -195,8 +201,33 @@ def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
             _set_wakeup_fd(before, warn_on_full_buffer=False)
         else:
             _lent = hub, before
-        return -1  # what it was before the hub is nobody's business
+        return displaced  # what the hub's loop has there is nobody's business
     return before
+
+
+def _make_room(hub: Hub) -> None:
+    """Take what a loop of the program's has in place away before *hub*'s loop runs.
+
+    uvloop would put it back at its end, and fail if the program has closed it by then.
+    """
+    if is_main(hub.ident) and not isinstance(hub.loop, asyncio.BaseEventLoop):
+        begun: Any = hub.greenlet  # it has not, yet
+        begun.run = partial(_run_loop, begun.run)
+
+
+def _run_loop(run: Callable[[], None]) -> None:
+    global _displaced
+    _displaced = _set_wakeup_fd(-1)
+    try:
+        run()
+    finally:
+        back, _displaced = _displaced, -1
+        if back != -1:
+            with suppress(OSError, ValueError):  # closed without a word
+                _set_wakeup_fd(back)
+
+
+on_self_start.append(_make_room)
 
 
 def _is_the_hubs(hub: Hub, fd: int) -> bool:
