@@ -94,7 +94,7 @@ def test_an_rlock_of_a_green_thread_is_not_a_loop_callbacks() -> None:
         lock.release()
 
     loop = asyncio.new_event_loop()
-    loop.run_until_complete(main())
+    loop.run_until_complete(greenbridge.plain(main()))  # no green task
     loop.close()
 
 
@@ -208,3 +208,30 @@ def test_a_process_that_a_green_thread_starts_ends_well() -> None:
         return process.exitcode
 
     assert greenbridge.spawn(parent).get() == 0
+
+
+@in_fresh_python
+def test_a_lock_says_whose_it_is() -> None:
+    import multiprocessing
+    import threading
+
+    import greenbridge
+
+    greenbridge.patch_all()
+    lock = multiprocessing.get_context("fork").Lock()
+    with lock:
+        assert repr(lock) == "<Lock(owner=MainProcess)>"
+    assert repr(lock) == "<Lock(owner=None)>"
+    own: list[str] = []
+
+    def takes() -> None:
+        lock.acquire()
+        own.append(repr(lock))
+
+    thread = threading.Thread(target=takes, name="another")
+    thread.start()
+    thread.join()
+    assert own == ["<Lock(owner=MainProcess|another)>"]
+    assert repr(lock) == "<Lock(owner=SomeOtherThread)>"
+    lock.release()
+    assert repr(lock) == "<Lock(owner=None)>"

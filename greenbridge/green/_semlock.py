@@ -40,6 +40,7 @@ class SemLock(_original):  # type: ignore[misc]  # a class without types
 
     _gb_owner: int | None = None  # of an RLock: the ident of the thread that has it
     _gb_os_thread: int | None = None  # in which that runs
+    _gb_last: int | None = None  # of all others: the thread that has acquired it last
     _gb_depth: int = 0
 
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
@@ -51,9 +52,12 @@ class SemLock(_original):  # type: ignore[misc]  # a class without types
         Raises:
             BlockingSwitchError: in a bare loop callback, if the wait could never end.
         """
-        if self.kind != _RECURSIVE_MUTEX:
-            return self._wait(block, timeout)
         me = get_ident()
+        if self.kind != _RECURSIVE_MUTEX:
+            if not self._wait(block, timeout):
+                return False
+            self._gb_last = me
+            return True
         if self._gb_owner != me:
             if not self._wait(block, timeout):
                 return False
@@ -86,7 +90,7 @@ class SemLock(_original):  # type: ignore[misc]  # a class without types
     def _is_mine(self) -> bool:
         if self.kind == _RECURSIVE_MUTEX:
             return self._gb_owner == get_ident()
-        return bool(super()._is_mine())
+        return self._gb_last == get_ident() and int(super()._count()) > 0
 
     def _count(self) -> int:
         return self._gb_depth if self.kind == _RECURSIVE_MUTEX else int(super()._count())
