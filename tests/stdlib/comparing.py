@@ -54,10 +54,9 @@ def _judge(test: str, green: str | None, plain: str | None, table: Table) -> str
 
 
 def _rows_without_a_test(green: Record, plain: Record, table: Table) -> Iterator[Problem]:
-    prefix = f"test.{green.suite}."
     known = {*plain.outcomes, *plain.cases}
     for row in table.differences:
-        if row.test.startswith(prefix) and not any(fnmatchcase(t, row.test) for t in known):
+        if row.is_of(green.suite) and not any(fnmatchcase(t, row.test) for t in known):
             yield Problem(
                 row.test, "has a row in known_differences.toml, but there is no such test"
             )

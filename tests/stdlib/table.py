@@ -55,6 +55,10 @@ class Row:
     reason: str
     link: str
 
+    def is_of(self, suite: str) -> bool:
+        """Whether it speaks of tests of *suite*; it may speak of those of several."""
+        return self.test.startswith(f"test.{suite}.") or fnmatchcase(suite, self.test.split(".")[1])
+
 
 @dataclass(frozen=True, slots=True)
 class Difference(Row):
@@ -93,11 +97,8 @@ class Table:
 
     def hanging(self, suite: str) -> tuple[str, ...]:
         """The tests of a suite that would hold it up until they are stopped."""
-        prefix = f"test.{suite}."
         return tuple(
-            row.test
-            for row in self.differences
-            if row.action == "hangs" and row.test.startswith(prefix)
+            row.test for row in self.differences if row.action == "hangs" and row.is_of(suite)
         )
 
     def ignored(self) -> tuple[str, ...]:
