@@ -11,5 +11,6 @@ def call(server, number):
         imap.append(box, None, None, f"Subject: {number}\r\n\r\nHello.\r\n".encode())
         imap.select(box)
         _, (head, *_) = imap.fetch("1", "(BODY[HEADER.FIELDS (SUBJECT)])")
+        imap.close()
         imap.delete(box)
         return int(head[1].split()[1])
