@@ -42,6 +42,19 @@ MATRIX_ROWS = (
     "paho-mqtt",
     "Flask under gunicorn",
 )
+#: Tests of the repository's programs and sources, which no other Python changes: the README's
+#: command runs them, and once is enough.
+OF_THE_REPOSITORY = (
+    "tests/benchmarks",
+    "tests/stdlib",
+    "tests/test_ci.py",
+    "tests/test_compat_matrix.py",
+    "tests/test_compat_suites.py",
+    "tests/test_docs.py",
+    "tests/test_layers.py",
+    "tests/test_sourcecode.py",
+    "tests/test_wheel.py",
+)
 _FINDING = Lock()
 
 
@@ -114,6 +127,7 @@ class OnePython:
         assert self.found is not None
         cache = f"cache_dir={job.work / self.series}-pytest"  # they share one checkout
         command = [*self.python(job), "-m", "pytest", "-q", "-o", cache]
+        command += [f"--ignore={path}" for path in OF_THE_REPOSITORY]
         job.run_twice(command, [*command, "--last-failed"])
 
     def stdlib(self, names: list[str]) -> Callable[[Job], None]:

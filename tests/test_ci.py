@@ -246,3 +246,9 @@ def test_the_readme_begins_with_two_commands() -> None:
     first, second = module("checks").readme_commands()
     assert first.startswith("pip install .")
     assert second.endswith("python -m pytest")
+
+
+def test_what_one_python_is_enough_for_is_there() -> None:
+    every = module("every")
+    missing = [path for path in every.OF_THE_REPOSITORY if not (ROOT / path).exists()]
+    assert not missing, "an --ignore of nothing would run them everywhere, and nobody would see"
