@@ -61,6 +61,11 @@ TARGETS: Final = (
     Target("queue_bounded", 0.8),
     Target("queue_free", 1.0, "threads"),
     Target("native_wake", 1.2, "uvloop"),
+    Target("thread", 0.8),
+    Target("executor_map", 0.8),
+    Target("subprocess_run", 1.0),
+    Target("threads_recv", 200_000, None),  # 2 s for 10,000
+    Target("threads_memory", 10_486, None),  # 100 MiB for them
     Target("import_patch", 1.0),
     Target("epoll_ctl", 100, None),
 )

@@ -37,6 +37,7 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
         "getaddrinfo_literal,getaddrinfo_name,import_patch",
         "lock,rlock,lock_with,rlock_with,lock_handover,lock_contended,rlock_contended,semaphore",
         "event,condition,queue,simple_queue,queue_bounded,queue_free,native_wake",
+        "thread,executor_map,subprocess_run",
     ],
 )
 def test_each_workload_gives_a_figure_for_greenbridge(names: str, tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ from ._workloads import BY_NAME
 __all__ = ("main",)
 
 _SECOND_IN_NS = 1e9
-#: The 1,000 connections need two descriptors each, and the soft limit is often 1,024.
-_DESCRIPTORS = 4096
+#: 10,000 threads wait for a descriptor each, and the soft limit is often 1,024.
+_DESCRIPTORS = 12_000
 
 
 def _raise_descriptor_limit() -> None:
@@ -53,9 +53,10 @@ def _value(peer: str, workload: str, n: int, *, warm: bool) -> float:
     from ._peers import blocking_peer
 
     contestant = blocking_peer(peer)
-    from . import _blocking, _primitives
+    from . import _blocking, _primitives, _threaded
 
-    body = partial({**_blocking.BODIES, **_primitives.BODIES}[workload], contestant)
+    bodies = {**_blocking.BODIES, **_primitives.BODIES, **_threaded.BODIES}
+    body = partial(bodies[workload], contestant)
 
     def main() -> float:
         if warm:
