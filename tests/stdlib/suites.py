@@ -44,9 +44,10 @@ class Suite:
 
 GROUPS: Final = {
     "foundation": "sockets, TLS, selecting, and the clients and servers built on them",
-    "processes": "child processes, signals, descriptors, fork and multiprocessing",
+    "processes": "child processes, signals, descriptors and fork",
     "threads": "threads, what they are made of, and what depends on them",
-    "asyncio": "asyncio itself, concurrent.futures and multiprocessing",
+    "asyncio": "asyncio itself",
+    "pools": "concurrent.futures and multiprocessing",
 }
 
 #: For a suite that asks for the network, but (mostly) stays on loopback.
@@ -139,11 +140,11 @@ SUITES: Final = (
     Suite("test_asyncio.test_unix_events", "asyncio", loop="asyncio"),
     Suite("test_asyncio.test_waitfor", "asyncio", loop="asyncio"),
     # "make install" of 3.11.7 and 3.12.1, among others, forgets the packages.
-    Suite("test_multiprocessing_main_handling", "asyncio", cost=60.0),
-    Suite("test_concurrent_futures", "asyncio", cost=150.0, optional=True),
-    Suite("test_multiprocessing_fork", "asyncio", cost=200.0, optional=True),
-    Suite("test_multiprocessing_spawn", "asyncio", cost=200.0, optional=True),
-    Suite("test_multiprocessing_forkserver", "asyncio", cost=200.0, optional=True),
+    Suite("test_multiprocessing_main_handling", "pools", cost=60.0),
+    Suite("test_concurrent_futures", "pools", cost=150.0, optional=True),
+    Suite("test_multiprocessing_fork", "pools", cost=200.0, optional=True),
+    Suite("test_multiprocessing_spawn", "pools", cost=200.0, optional=True),
+    Suite("test_multiprocessing_forkserver", "pools", cost=200.0, optional=True),
 )
 
 
