@@ -141,7 +141,7 @@ class Borrowed(Fd):
 
 def _wake_first(queue: Any) -> None:
     while queue:
-        if queue.popleft().finish(WOKEN):
+        if queue.pop(0).finish(WOKEN):
             return
 
 

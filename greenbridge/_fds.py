@@ -20,7 +20,6 @@ from __future__ import annotations
 import contextvars
 import errno
 import os
-from collections import deque
 from typing import Any, Final
 
 from ._carriers import Carrier
@@ -62,8 +61,8 @@ class Fd:
     def __init__(self, hub: Hub, fd: int) -> None:
         self.hub = hub
         self.fd = fd
-        self.readers: deque[Any] = deque()
-        self.writers: deque[Any] = deque()
+        self.readers: list[Any] = []
+        self.writers: list[Any] = []
         self.read_armed = False
         self.write_armed = False
         # The next event is an old one: asyncio looks for events once more before the Task that we
@@ -117,7 +116,7 @@ class Fd:
     def _on_readable(self) -> None:
         readers = self.readers
         while readers:
-            waiter = readers.popleft()
+            waiter = readers.pop(0)
             if waiter.state:
                 continue
             self.idle_events = 0
@@ -136,7 +135,7 @@ class Fd:
     def _on_writable(self) -> None:
         writers = self.writers
         while writers:
-            if writers.popleft().finish(WOKEN):
+            if writers.pop(0).finish(WOKEN):
                 self.idle_events = 0
                 return
         self._unwanted_write()
@@ -157,10 +156,10 @@ class Fd:
         else:
             self.stale_write = not isinstance(waiter, Wait)
 
-    def _enter_one(self, queue: deque[Any]) -> Any:
+    def _enter_one(self, queue: list[Any]) -> Any:
         """Wake who has waited longest, and let it run now unless a Task steps it."""
         while queue:
-            waiter = queue.popleft()
+            waiter = queue.pop(0)
             if waiter.state:
                 continue
             self.idle_events = 0

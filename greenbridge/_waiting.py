@@ -27,7 +27,6 @@ from ._threadstate import NESTED
 from ._timers import NEVER
 
 if TYPE_CHECKING:
-    from collections import deque
     from collections.abc import Callable, Iterable
 
 __all__ = (
@@ -155,7 +154,7 @@ def wait_writable(fd: int, timeout: float | None = None) -> bool:
     return _wait_fd(owner, record, record.writers, timeout)
 
 
-def _wait_fd(owner: Any, record: Fd, queue: deque[Any], timeout: float | None) -> bool:
+def _wait_fd(owner: Any, record: Fd, queue: list[Any], timeout: float | None) -> bool:
     waiter = make_waiter(owner, NEVER if timeout is None else monotonic() + timeout)
     queue.append(waiter)
     try:
@@ -267,7 +266,7 @@ def park_forever() -> None:
     make_waiter(owner).park()
 
 
-def _drop(queue: deque[Any], waiter: Any) -> None:
+def _drop(queue: list[Any], waiter: Any) -> None:
     try:
         queue.remove(waiter)
     except ValueError:
