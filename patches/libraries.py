@@ -2,6 +2,8 @@
 
 from greenbridge._patching import Library, Patch
 
+from .drivers import DRIVERS
+
 LIBRARIES: tuple[Library, ...] = (
     Library(
         "anyio",
@@ -38,15 +40,6 @@ LIBRARIES: tuple[Library, ...] = (
         },
     ),
     Library(
-        name="confluent_kafka",
-        module="confluent_kafka",
-        note="calls that wait for the broker run in real threads",
-        replace={
-            "Consumer": Patch("greenbridge._drivers.confluent_kafka:Consumer", "a subclass"),
-            "Producer": Patch("greenbridge._drivers.confluent_kafka:Producer", "a subclass"),
-        },
-    ),
-    Library(
         name="greenback",
         module="greenback",
         note="`await_()` awaits in green code, without a portal",
@@ -69,21 +62,6 @@ LIBRARIES: tuple[Library, ...] = (
         },
     ),
     Library(
-        name="grpc",
-        module="grpc._channel",
-        note="calls with one answer wait greenly for the future that grpc makes of them",
-        replace={
-            "_UnaryUnaryMultiCallable.__call__": Patch("greenbridge._drivers.grpc:unary_call"),
-            "_UnaryUnaryMultiCallable.with_call": Patch(
-                "greenbridge._drivers.grpc:unary_with_call"
-            ),
-            "_StreamUnaryMultiCallable.__call__": Patch("greenbridge._drivers.grpc:stream_call"),
-            "_StreamUnaryMultiCallable.with_call": Patch(
-                "greenbridge._drivers.grpc:stream_with_call"
-            ),
-        },
-    ),
-    Library(
         name="ipykernel",
         module="ipykernel.ipkernel",
         note="sync code in a notebook's cells can wait; `nest()` does it",
@@ -91,48 +69,6 @@ LIBRARIES: tuple[Library, ...] = (
             "IPythonKernel.do_execute": Patch("greenbridge.green.ipykernel:do_execute"),
         },
         default=False,
-    ),
-    Library(
-        name="mysqlclient",
-        module="MySQLdb.connections",
-        note="waits for answers greenly; connecting and reading rows run in real threads",
-        replace={
-            "Connection": Patch("greenbridge._drivers.mysqlclient:Connection", "a subclass"),
-        },
-    ),
-    Library(
-        name="psycopg",
-        module="psycopg.waiting",
-        note="waits greenly, with the C implementation, too",
-        replace={"wait": Patch("greenbridge._drivers.psycopg:wait")},
-    ),
-    Library(
-        name="psycopg2",
-        module="psycopg2.extensions",
-        note="its wait callback is set, unless the program sets one; COPY and large objects are "
-        "not possible then, as psycopg2 documents",
-        hook="greenbridge._drivers.psycopg2:hook",
-    ),
-    Library(
-        name="pycurl",
-        module="pycurl",
-        note="transfers run in real threads, and so do their callbacks",
-        replace={
-            "Curl": Patch("greenbridge._drivers.pycurl:Curl", "a subclass"),
-            "CurlMulti": Patch("greenbridge._drivers.pycurl:CurlMulti", "a subclass"),
-        },
-    ),
-    Library(
-        name="pyzmq",
-        module="zmq",
-        note="sockets and pollers wait greenly for the descriptor of ZeroMQ",
-        replace={
-            "Context._socket_class": Patch("greenbridge._drivers.zmq:Socket", "a subclass"),
-            "Poller": Patch("greenbridge._drivers.zmq:Poller", "a subclass"),
-            "Socket": Patch("greenbridge._drivers.zmq:Socket", "a subclass"),
-            "select": Patch("greenbridge._drivers.zmq:select"),
-            "zmq_poll": Patch("greenbridge._drivers.zmq:poll"),
-        },
     ),
     Library(
         name="sqlalchemy",
@@ -148,17 +84,6 @@ LIBRARIES: tuple[Library, ...] = (
             "await_only": Patch("greenbridge._drivers.sqlalchemy:await_only"),
             "in_greenlet": Patch("greenbridge._drivers.sqlalchemy:in_greenlet"),
         },
-    ),
-    Library(
-        name="sqlite3",
-        module="sqlite3",
-        note="statements run in real threads, one at a time for a connection",
-        replace={
-            "connect": Patch(
-                "greenbridge._drivers.sqlite3:connect", also=("sqlite3.dbapi2:connect",)
-            ),
-        },
-        default=False,
     ),
     Library(
         name="trio",
@@ -196,4 +121,5 @@ LIBRARIES: tuple[Library, ...] = (
         },
         part="asyncio",
     ),
+    *DRIVERS,
 )

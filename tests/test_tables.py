@@ -129,7 +129,7 @@ def replaced() -> list[Any]:
 def test_the_list_of_tables_is_the_folder() -> None:
     assert list(greenbridge.patches.NAMES) == sorted(greenbridge.patches.NAMES)
     found = {m.name for m in pkgutil.iter_modules(greenbridge.patches.__path__)}
-    assert {*greenbridge.patches.NAMES, "libraries"} == found
+    assert {*greenbridge.patches.NAMES, "drivers", "libraries"} == found
 
 
 @pytest.mark.parametrize("module", TABLES)
