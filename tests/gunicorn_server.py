@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+#: A request, but for its path.
+GET = b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n"
 #: Seconds that something may take which takes milliseconds; a guess.
 LONG = 30.0
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from tests.worlds import World
 
+#: More than any pipe holds that nobody has made larger.
+BIG = stdlib.urandom(300_000)
+
 
 class OsWorld:
     """A world and its `os`; stand-ins where there are some, the stdlib for the rest."""

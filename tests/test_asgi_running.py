@@ -20,21 +20,11 @@ from greenbridge.testing import assert_switches, statistics
 
 from . import wsgi_app
 from .asgi_client import Exchange
+from .wsgi_in_memory import app
+from .wsgi_in_memory import patched as patched  # a fixture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-
-@pytest.fixture(autouse=True)
-def _patched() -> Iterator[None]:
-    wsgi_app.NOTES.clear()
-    wsgi_app.STATE.update(inside=0, most=0, open=set())
-    with greenbridge.patch_all():
-        yield
-
-
-def app(**options: Any) -> WSGIApp:
-    return WSGIApp(wsgi_app.application, **options)
+    from collections.abc import Iterable
 
 
 # -- how it runs -----------------------------------------------------------------------------
