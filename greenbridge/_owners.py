@@ -173,8 +173,21 @@ class Waiter(Wait):
         hub = self.owner.hub
         if get_ident() == hub.ident:
             return self.finish(WOKEN)
-        hub.call_threadsafe(self.finish, WOKEN)
+        hub.call_threadsafe(self._wake_now)
         return True
+
+    def _wake_now(self) -> None:
+        """What the loop calls for a :meth:`wake` from another OS thread.
+
+        It is one of the loop's own callbacks, so the greenlet may run at once, unless others are
+        ahead of it: a round of its own would be one more pass of the loop.
+        """
+        hub = self.owner.hub
+        if hub.scheduled:
+            self.finish(WOKEN)
+        elif not self.state:
+            self.state = WOKEN
+            hub.enter(self.greenlet)
 
     def park(self) -> bool:
         """Leave the CPU until the wait ends: True if woken, False at the deadline.

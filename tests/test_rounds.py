@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from greenbridge._hub import _ROUND_STEP
 from greenbridge._hubs import get_hub
 from greenbridge._portal import current_owner, make_waiter
 
-from .green import LONG, SHORT, in_green
+from .green import LONG, SHORT, in_green, until_parked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,3 +146,46 @@ def test_a_finalizer_may_wake_somebody_just_before_the_hub_has_its_turn() -> Non
     hub.loop.call_soon(put, deque())
     sleep(SHORT)
     assert woken == [1]
+
+
+@in_green
+def test_who_is_woken_from_another_os_thread_runs_in_the_same_pass_of_the_loop() -> None:
+    event = Event()
+    log: list[str] = []
+
+    def waits() -> None:
+        event.wait()
+        log.append("woken")
+
+    def elsewhere() -> None:
+        event.set()
+        loop.call_soon_threadsafe(log.append, "after it")
+
+    loop = get_hub().loop
+    waiting = spawn(waits)
+    until_parked(waiting)
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()  # for real, so the loop sees both at once
+    waiting.get(timeout=LONG)
+    sleep(0)
+    assert log == ["woken", "after it"]
+
+
+@in_green
+def test_who_is_woken_from_another_os_thread_stands_behind_those_that_are_ready() -> None:
+    event = Event()
+    log: list[str] = []
+
+    def waits() -> None:
+        event.wait()
+        log.append("woken")
+
+    waiting = spawn(waits)
+    until_parked(waiting)
+    ready = spawn(log.append, "ready")
+    thread = threading.Thread(target=event.set)
+    thread.start()
+    thread.join()
+    joinall([waiting, ready], timeout=LONG)
+    assert log == ["ready", "woken"]
