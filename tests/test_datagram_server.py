@@ -12,7 +12,7 @@ from greenbridge.green import socket as green
 from greenbridge.servers import DatagramServer
 from greenbridge.testing import assert_no_leaks, assert_switches
 
-from .green import LONG, SHORT, in_green
+from .green import LONG, SHORT, in_green, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,7 +71,8 @@ def test_a_full_pool_reads_nothing() -> None:
     with DatagramServer("127.0.0.1:0", handle, spawn=1) as server, client() as sock:
         sock.sendto(b"1", server.address)
         sock.sendto(b"2", server.address)
-        sleep(SHORT)
+        until(lambda: served)
+        sleep(SHORT)  # in which it could be served as well
         assert served == [b"1"]
         go.set()
         assert [sock.recv(10), sock.recv(10)] == [b"1", b"2"]

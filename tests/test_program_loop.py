@@ -188,6 +188,19 @@ def test_tasks_of_loops_that_the_program_makes_itself_are_green() -> None:
             loop.close()
 
 
+@in_fresh_python
+def test_a_task_that_is_made_before_its_uvloop_loop_runs_is_green() -> None:
+    greenbridge.patch_all()
+    import uvloop
+
+    loop = uvloop.new_event_loop()
+    try:
+        made_first = loop.create_task(waits_for_a_thread())
+        assert loop.run_until_complete(made_first)
+    finally:
+        loop.close()
+
+
 async def waits_for_a_thread(then: Callable[[], None] | None = None) -> bool:
     beside = asyncio.ensure_future(asyncio.sleep(0))
     thread = threading.Thread(target=time.sleep, args=(SHORT,))

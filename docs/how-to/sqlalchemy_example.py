@@ -39,7 +39,9 @@ def load(url: str) -> list[int]:
     with Session(engine) as session:
         session.add(Order(id=1, lines=[Line(id=7), Line(id=8)]))
         session.commit()
-        return [line.id for line in session.get_one(Order, 1).lines]  # loaded lazily: it awaits
+        found = [line.id for line in session.get_one(Order, 1).lines]  # loaded lazily: it awaits
+    engine.dispose()  # while there is a loop to close the connections on
+    return found
 
 
 # --8<-- [end:session]

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import uvloop
 from uvloop.loop import Loop as _BaseLoop
 
+from .._green_tasks import install
 from .._offload import run_loop_natively
 from .._program import (
+    is_program,
     must_nest,
     root_hub,
     run_forever,
@@ -38,10 +40,17 @@ _new_event_loop: Final = uvloop.new_event_loop
 
 
 def new_loop(*args: Any, **kwargs: Any) -> Any:
-    """``uvloop.Loop.__new__``: where a loop has to be nested, one of asyncio's that can be."""
+    """``uvloop.Loop.__new__``: where a loop has to be nested, one of asyncio's that can be.
+
+    The main program's own has green Tasks at once, not when it begins to run: a Task may be made
+    first and run then, as the Runner of Python 3.10's backport does.
+    """
     if must_nest():
         return asyncio.SelectorEventLoop()
-    return _BaseLoop.__new__(*args, **kwargs)
+    loop = _BaseLoop.__new__(*args, **kwargs)
+    if is_patched() and is_program():
+        install(loop)
+    return loop
 
 
 def loop_run_until_complete(self: Any, future: Awaitable[T]) -> T:
