@@ -53,6 +53,7 @@ OF_THE_REPOSITORY = (
     "tests/test_docs.py",
     "tests/test_layers.py",
     "tests/test_sourcecode.py",
+    "tests/test_web_reliability.py",
     "tests/test_wheel.py",
 )
 _FINDING = Lock()

@@ -348,7 +348,10 @@ def test_a_loop_in_debug_mode_knows_its_green_threads() -> None:
 
     async def nested() -> None:
         loops.append(asyncio.get_running_loop())
-        await asyncio.sleep(0.01)
+        for _ in range(20_000):  # 20 s, if nothing refuses
+            if "refused" in done:
+                break
+            await asyncio.sleep(0.001)
 
     def inner() -> None:
         loop = factory()

@@ -16,7 +16,7 @@ import greenbridge
 from greenbridge import await_, sleep, spawn
 from greenbridge.testing import assert_switches
 
-from .green import LONG, SHORT, in_green
+from .green import LONG, SHORT, in_green, until_parked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -265,7 +265,7 @@ def test_kill_cancels_what_is_awaited_and_waits_for_it() -> None:
             raise
 
     thread = spawn(await_, awaited())
-    sleep(SHORT)
+    until_parked(thread)
     thread.kill()
     assert log == ["CancelledError", "cleaned up"]
     assert isinstance(thread.get(), greenbridge.GreenExit)
@@ -276,7 +276,7 @@ def test_a_task_that_is_awaited_is_cancelled_by_kill() -> None:
     loop = await_(plain_loop())
     task = loop.create_task(asyncio.sleep(LONG))
     thread = spawn(await_, task)
-    sleep(SHORT)
+    until_parked(thread)
     thread.kill()
     assert task.cancelled()
     assert isinstance(thread.get(), greenbridge.GreenExit)
