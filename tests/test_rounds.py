@@ -148,22 +148,28 @@ def test_a_finalizer_may_wake_somebody_just_before_the_hub_has_its_turn() -> Non
     assert woken == [1]
 
 
-@in_green
-def test_who_is_woken_from_another_os_thread_runs_in_the_same_pass_of_the_loop() -> None:
-    event = Event()
-    log: list[str] = []
+def logs_when_set(event: Event, log: list[str]) -> Any:
+    """A green thread that waits for *event* now, and says in *log* that it was woken."""
 
     def waits() -> None:
         event.wait()
         log.append("woken")
+
+    waiting = spawn(waits)
+    until_parked(waiting)
+    return waiting
+
+
+@in_green
+def test_who_is_woken_from_another_os_thread_runs_in_the_same_pass_of_the_loop() -> None:
+    event, log = Event(), list[str]()
+    waiting = logs_when_set(event, log)
 
     def elsewhere() -> None:
         event.set()
         loop.call_soon_threadsafe(log.append, "after it")
 
     loop = get_hub().loop
-    waiting = spawn(waits)
-    until_parked(waiting)
     thread = threading.Thread(target=elsewhere)
     thread.start()
     thread.join()  # for real, so the loop sees both at once
@@ -174,15 +180,8 @@ def test_who_is_woken_from_another_os_thread_runs_in_the_same_pass_of_the_loop()
 
 @in_green
 def test_who_is_woken_from_another_os_thread_stands_behind_those_that_are_ready() -> None:
-    event = Event()
-    log: list[str] = []
-
-    def waits() -> None:
-        event.wait()
-        log.append("woken")
-
-    waiting = spawn(waits)
-    until_parked(waiting)
+    event, log = Event(), list[str]()
+    waiting = logs_when_set(event, log)
     ready = spawn(log.append, "ready")
     thread = threading.Thread(target=event.set)
     thread.start()
