@@ -56,6 +56,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "_sync",
             "_taskgroup",
             "_timeouts",
+            "_turns",
             "_waiting",
         }
     ),

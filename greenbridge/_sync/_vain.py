@@ -9,13 +9,11 @@ never in a coroutine, a loop callback, a finalizer, a signal handler or a block 
 
 from __future__ import annotations
 
-import sys
 from typing import Final
 
-from .._originals import monotonic
 from .._portal import current_owner
 from .._threadstate import get_running_loop
-from .._waiting import sleep
+from .._turns import give_way_after_long
 
 __all__ = ("in_vain",)
 
@@ -38,13 +36,5 @@ def in_vain() -> None:
 
 def _look() -> None:
     owner = current_owner()
-    if owner is None or get_running_loop() is not None:
-        return
-    hub = owner.hub
-    # As in green._fairness: it does not change while nobody else runs.
-    turn = hub.switches - len(hub.round)
-    before, since = hub.asked
-    if before != turn:
-        hub.asked = turn, monotonic()
-    elif hub.forbidden is None and monotonic() - since >= sys.getswitchinterval():
-        sleep(0)
+    if owner is not None and get_running_loop() is None:
+        give_way_after_long(owner.hub)

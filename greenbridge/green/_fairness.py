@@ -11,10 +11,9 @@ one-shot event) must not be lost to a cancellation.
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
-from .._originals import monotonic
+from .._turns import asked_since, is_long
 from .._waiting import sleep
 
 __all__ = ("asking",)
@@ -26,10 +25,6 @@ def asking(owner: Any) -> None:
     On cancellation nothing has been asked.
     """
     hub = owner.hub
-    # Hub.count_switches, as far as it matters here: it does not change while nobody else runs.
-    turn = hub.switches - len(hub.round)
-    before, since = hub.asked
-    if before != turn:
-        hub.asked = turn, monotonic()
-    elif hub.forbidden is None and (hub.ready or monotonic() - since >= sys.getswitchinterval()):
+    since = asked_since(hub)
+    if since is not None and hub.forbidden is None and (hub.ready or is_long(since)):
         sleep(0)

@@ -18,9 +18,9 @@ import sys
 from concurrent.futures import thread as _stdlib
 from typing import Any, Final
 
-from .._originals import monotonic
 from .._portal import current_owner
 from .._sync import Lock
+from .._turns import give_way_after_long
 from .._waiting import parkable, sleep
 from .queue import SimpleQueue
 
@@ -53,21 +53,10 @@ class _AnyExecutor(type(_ThreadPoolExecutor)):  # type: ignore[misc]  # computed
 class _Jobs(SimpleQueue[Any]):
     """The jobs of an executor. Who takes one gives way first, if its turn has lasted too long."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._turn: int | None = None
-        self._since = 0.0
-
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         """As of ``SimpleQueue``; it may let others run even if there are jobs."""
         if self._free and (owner := current_owner()) is not None:
-            hub = owner.hub
-            # Hub.count_switches, as far as it matters here; see _fairness.
-            turn, now = hub.switches - len(hub.round), monotonic()
-            if turn != self._turn:
-                self._turn, self._since = turn, now
-            elif now - self._since >= sys.getswitchinterval() and hub.forbidden is None:
-                sleep(0)
+            give_way_after_long(owner.hub)
         return super().get(block, timeout)
 
 
