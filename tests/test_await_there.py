@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import sys
 import warnings
@@ -71,12 +72,22 @@ def models(prefix: str) -> Any:
 
 def use_sessions(url: str) -> None:
     import sqlalchemy
+
+    # The suites of several Pythons may use one server at once.
+    base, parent, child = models(f"greenbridge_test_{os.getpid()}")
+    engine = sqlalchemy.create_engine(url)
+    base.metadata.create_all(engine)
+    try:
+        use_models(engine, parent, child)
+    finally:
+        base.metadata.drop_all(engine)
+        engine.dispose()
+
+
+def use_models(engine: Any, parent: Any, child: Any) -> None:
+    import sqlalchemy
     from sqlalchemy.orm import Session
 
-    base, parent, child = models("greenbridge_test")
-    engine = sqlalchemy.create_engine(url)
-    base.metadata.drop_all(engine)
-    base.metadata.create_all(engine)
     with Session(engine) as session:
         session.add(parent(id=1, children=[child(id=1), child(id=2)]))
         session.commit()
@@ -97,8 +108,6 @@ def use_sessions(url: str) -> None:
         assert session.scalar(sqlalchemy.select(sqlalchemy.func.count(child.id))) == 2
     with pytest.raises(sqlalchemy.exc.IntegrityError), engine.begin() as connection:
         connection.execute(sqlalchemy.insert(parent).values(id=1))
-    base.metadata.drop_all(engine)
-    engine.dispose()
 
 
 def use_async_sessions(url: str) -> None:
